@@ -1,0 +1,1 @@
+"""One thin module per rule: reads inputs, calls the library, writes outputs."""

@@ -1,0 +1,1 @@
+"""The science: pure functions that know nothing of Snakemake."""
