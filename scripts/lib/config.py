@@ -1,0 +1,415 @@
+"""The configuration of a study: the source of truth for the schema, the defaults' ranges and every error a user can make.
+
+``config/schema.json`` and ``config/README.md`` are generated from these models (``make config-docs``).
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the file, the key and the remedy, one line each."""
+
+
+def _safe_relative(value: str) -> str:
+    """A folder inside the project: what a study writes never leaves it."""
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("must be a folder inside the project, such as results")
+    return path.as_posix()
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")]
+Folder = Annotated[str, AfterValidator(_safe_relative)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Strict(BaseModel):
+    """Unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Source(Strict):
+    """Where a model's weights come from: a local folder, or a pinned revision of a hub repository."""
+
+    path: Text | None = Field(None, description="Folder that holds the model (safetensors only).")
+    repository: Repository | None = Field(None, description="Repository on the Hugging Face hub, `owner/name`.")
+    revision: Revision | None = Field(None, description="Commit of the repository, 40 hex digits; never a branch.")
+    files: list[Text] | None = Field(
+        None, description="Patterns of the files to fetch; all safetensors and configuration files when left out."
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self):
+        if (self.path is None) == (self.repository is None):
+            raise ValueError("give either path (a local folder) or repository and revision (a hub model)")
+        if self.repository and not self.revision:
+            raise ValueError("a hub model needs revision: the 40 hex digits of a commit, so that a rerun is the same")
+        if self.path and (self.revision or self.files):
+            raise ValueError("revision and files belong to a hub model; a local path takes neither")
+        return self
+
+
+class Model(Strict):
+    """A text-to-image model."""
+
+    source: Source = Field(description="The pipeline's weights.")
+    vae: Source | None = Field(
+        None,
+        description="Another VAE for the `fast` profile, for models whose own overflows in float16 (stock SDXL).",
+    )
+    variant: Name | None = Field(None, description="Weight variant of the repository, such as `fp16`.")
+
+
+class AgeGrid(Strict):
+    """Prompts that name an age outright, for the implied age of the neutral person (method.md section 7)."""
+
+    ages: list[Annotated[int, Field(ge=0, le=120)]] = Field(min_length=3, description="Ages in years.")
+    templates: dict[Name, Text] = Field(
+        min_length=1,
+        description="Prompt templates with `{activity}`, and `{age}` (years) or `{word}` (the age in a word).",
+    )
+    words: dict[Annotated[str, StringConstraints(pattern=r"^\d{1,3}$")], Text] = Field(
+        default_factory=dict,
+        description="For `{word}`: the word used from this age (years) on, such as `'20': young`.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self):
+        if len(set(self.ages)) < len(self.ages):
+            raise ValueError("ages: an age is listed twice; remove one")
+        for name, template in self.templates.items():
+            fields = _fields(template)
+            if "activity" not in fields or not fields & {"age", "word"} or fields - {"activity", "age", "word"}:
+                raise ValueError(f"templates.{name}: use {{activity}} and {{age}} or {{word}}, and no other field")
+            if "word" in fields and (not self.words or min(map(int, self.words)) > min(self.ages)):
+                raise ValueError(f"templates.{name}: {{word}} needs words from age {min(self.ages)} on")
+        return self
+
+
+class Prompts(Strict):
+    """The quadruplet, or any neutral prompt and named groups (method.md section 1)."""
+
+    neutral: Text = Field(description="Template of the neutral prompt, with `{activity}`.")
+    groups: dict[Name, Text] = Field(min_length=1, description="Templates of the marked groups, with `{activity}`.")
+    placebos: dict[Name, Text] = Field(
+        default_factory=dict,
+        description="Templates with a modifier of the same length that carries no meaning for the axis.",
+    )
+    age_grid: AgeGrid | None = Field(None, description="Optional age grid.")
+    negative: Annotated[str, StringConstraints(max_length=2000)] = Field(description="Negative prompt; may be empty.")
+
+    @model_validator(mode="after")
+    def _check(self):
+        templates = {"neutral": self.neutral, **self.groups, **self.placebos}
+        for name, template in templates.items():
+            if _fields(template) != {"activity"}:
+                raise ValueError(f"{name}: a template has the field {{activity}} and no other (write {{{{ for a brace)")
+        if clash := ({"neutral"} & set(self.groups) | {"neutral"} & set(self.placebos)) or (
+            set(self.groups) & set(self.placebos)
+        ):
+            raise ValueError(f"groups and placebos: the name {sorted(clash)[0]} is taken; choose another")
+        return self
+
+
+def _fields(template: str) -> set[str]:
+    try:
+        return {field for _, field, spec, conversion in Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise ValueError(f"{template!r}: {error}; write {{{{ and }}}} for literal braces") from None
+
+
+class Activities(Strict):
+    """Which rows of the activities table a dataset uses."""
+
+    file: Text = Field(description="Table with the columns id, activity, category, lexicon_code, miniature.")
+    miniature: bool = Field(description="Only activities that the embedded miniature world knows.")
+    categories: list[Text] | None = Field(None, description="Only these categories.")
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Only the first so many, in the table's order.")
+
+
+class Synthesis(Strict):
+    """How a prompt becomes an image."""
+
+    steps: int = Field(ge=1, le=1000, description="Denoising steps.")
+    guidance: float = Field(ge=0, le=50, description="Classifier-free guidance scale.")
+    width: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
+    height: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
+    scheduler: Literal["euler_ancestral", "model"] = Field(description="`model`: the scheduler the model comes with.")
+    profile: Literal["reference", "fast"] = Field(
+        description="`reference`: eager, VAE in float32, deterministic. `fast`: compiled, VAE in float16."
+    )
+    noise: Literal["paired", "shared"] = Field(
+        description="`paired`: one noise per (activity, seed), the same for its groups. `shared`: one per seed."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        description="Images per batch; null chooses by free GPU memory. The last batch is padded."
+    )
+
+
+class GeneratedShards(Strict):
+    """Into how many jobs a generated dataset is cut; changing it makes no image again."""
+
+    synthesis: int = Field(ge=1, le=4096, description="Synthesis jobs.")
+    embedding: int = Field(ge=1, le=4096, description="Embedding jobs per encoder; divides `synthesis`.")
+
+    @model_validator(mode="after")
+    def _divides(self):
+        if self.synthesis % self.embedding:
+            raise ValueError(f"synthesis ({self.synthesis}) must be a multiple of embedding ({self.embedding})")
+        return self
+
+
+class GeneratedDataset(Strict):
+    """Images made from prompts."""
+
+    kind: Literal["generated"] = Field(description="`generated`.")
+    activities: Activities = Field(description="What the persons do.")
+    prompts: Prompts = Field(description="The wording.")
+    seeds: int = Field(ge=1, le=100_000, description="Images per prompt.")
+    first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
+    model: Name = Field(description="A name under `models`.")
+    synthesis: Synthesis = Field(description="Sampler settings.")
+    shards: GeneratedShards = Field(description="Cut into jobs.")
+    planted: Text | None = Field(
+        None, description="CSV of the known shares (id, then one column per group), where the model's bias was planted."
+    )
+
+
+class Labels(Strict):
+    """A table of labels for a folder of images."""
+
+    file: Text = Field(description="CSV or Parquet table.")
+    key: Text = Field(description="Column with the image's path relative to the folder, or its unique file name.")
+    columns: list[Text] = Field(description="Label columns to keep.")
+    caption: Text | None = Field(None, description="Column with captions.")
+
+
+class FolderDataset(Strict):
+    """Images that exist."""
+
+    kind: Literal["folder"] = Field(description="`folder`.")
+    path: Text = Field(description="The folder; subfolders are read too.")
+    utkface: bool = Field(description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`.")
+    labels: Labels | None = Field(None, description="Table of labels.")
+    max_pixels: int = Field(
+        ge=1, le=2**31, description="Larger images are refused before they are decoded (decompression bombs)."
+    )
+    shards: int = Field(ge=1, le=4096, description="Jobs per encoder.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_labels(self):
+        if self.utkface and self.labels:
+            raise ValueError("labels come from the file names (utkface) or from a table (labels); remove one")
+        return self
+
+
+class OpenClip(Strict):
+    """An open_clip model: embeds images and prompts."""
+
+    library: Literal["open_clip"] = Field(description="`open_clip`.")
+    source: Source = Field(description="Folder or repository with open_clip_config.json and safetensors.")
+    quick_gelu: bool = Field(description="Whether the weights were trained with QuickGELU (OpenAI's were): asserted.")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+
+
+class Timm(Strict):
+    """A timm model: embeds images."""
+
+    library: Literal["timm"] = Field(description="`timm`.")
+    source: Source = Field(description="Folder or repository with config.json and safetensors.")
+    pooling: Literal["cls", "mean", "average"] = Field(
+        description="`cls` token or `mean` over all tokens (vision transformers), global `average` (convolutional)."
+    )
+    tokens: bool = Field(description="Keep the patch tokens for the patch similarities (vision transformers).")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+
+    @model_validator(mode="after")
+    def _tokens_need_a_transformer(self):
+        if self.tokens and self.pooling == "average":
+            raise ValueError("patch tokens need a vision transformer (pooling cls or mean), not a convolutional network")
+        return self
+
+
+class Vae(Strict):
+    """A diffusion model's VAE encoder: the latents of images that were not generated here."""
+
+    library: Literal["vae"] = Field(description="`vae`.")
+    source: Source = Field(description="A pipeline's folder or repository, with a `vae` subfolder.")
+    size: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels of the square the image is resized to.")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+
+
+Encoder = Annotated[OpenClip | Timm | Vae, Field(discriminator="library")]
+Dataset = Annotated[GeneratedDataset | FolderDataset, Field(discriminator="kind")]
+
+
+class Inference(Strict):
+    """Intervals and tests (method.md section 6)."""
+
+    seed: Seed = Field(description="Seed of the resampling.")
+    resamples: int = Field(ge=100, le=1_000_000, description="Bootstrap resamples over activities.")
+    permutations: int = Field(ge=100, le=10_000_000, description="Sign flips of the permutation test.")
+    confidence: float = Field(gt=0.5, lt=1, description="Coverage of the intervals.")
+    contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="Pairs of groups, such as `[young, older]`; every pair when left out."
+    )
+    equivalence_margin: float = Field(gt=0, lt=2, description="Margin of the equivalence tests, in cosine units.")
+
+
+class Projections(Strict):
+    """Two-dimensional maps, for display only (method.md section 10)."""
+
+    seed: Seed = Field(description="Seed of both methods.")
+    perplexity: float = Field(ge=2, le=500, description="t-SNE perplexity.")
+    neighbors: int = Field(ge=2, le=500, description="UMAP neighbours.")
+    min_dist: float = Field(ge=0, le=1, description="UMAP minimal distance.")
+
+
+class Clusters(Strict):
+    """Clusters in the original space (method.md section 10)."""
+
+    seed: Seed = Field(description="Seed of k-means.")
+    k: int | None = Field(ge=2, le=1000, description="Number of clusters; null chooses by silhouette.")
+    k_max: int = Field(ge=2, le=1000, description="Largest number tried when k is null.")
+
+
+class Report(Strict):
+    """Wording and colours of the page; downstream of everything."""
+
+    title: Text = Field(description="Title of the page.")
+    examples: int = Field(ge=1, le=24, description="Quadruplets on the first screen.")
+    colours: dict[Name, Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]] = Field(
+        default_factory=dict, description="Colour of a group, `#rrggbb`; the others take the palette's."
+    )
+
+
+class Study(Strict):
+    """One study: datasets, models, encoders and how they are analysed."""
+
+    results: Folder = Field(description="Folder for everything made; two studies side by side need two.")
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="Sets of images, by name.")
+    models: dict[Name, Model] = Field(default_factory=dict, description="Text-to-image models, by name.")
+    encoders: dict[Name, Encoder] = Field(min_length=1, description="Image encoders, by name.")
+    inference: Inference = Field(description="Intervals and tests.")
+    projections: Projections = Field(description="Maps.")
+    clusters: Clusters = Field(description="Clusters.")
+    report: Report = Field(description="The page.")
+
+    @model_validator(mode="after")
+    def _cross_checks(self):
+        for name in self.encoders:
+            if name.endswith(("_text", "_image", "_mean")) or name == "latents":
+                raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
+        for name, dataset in self.datasets.items():
+            if isinstance(dataset, GeneratedDataset):
+                if dataset.model not in self.models:
+                    raise ValueError(
+                        f"datasets.{name}.model: {dataset.model} is not under models {_near(dataset.model, self.models)}"
+                    )
+                groups = {"neutral", *dataset.prompts.groups}
+                for pair in self.inference.contrasts or []:
+                    for group in set(pair) - groups:
+                        raise ValueError(
+                            f"inference.contrasts: {group} is no group of datasets.{name} {_near(group, groups)}"
+                        )
+        return self
+
+
+def _near(word: str, known) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"(did you mean {close[0]}?)" if close else f"(known: {', '.join(sorted(known))})"
+
+
+def parse_study(values: Mapping[str, Any], source: str) -> Study:
+    """Check a configuration.
+
+    Parameters
+    ----------
+    values : mapping
+        What the YAML file holds.
+    source : str
+        Name of the file, for the messages.
+
+    Raises
+    ------
+    ConfigError
+        One line per mistake: file, key, what is wrong and what to do.
+    """
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(detail, source) for detail in error.errors())) from None
+
+
+_KINDS: dict[str, type[Strict]] = {
+    "generated": GeneratedDataset,
+    "folder": FolderDataset,
+    "open_clip": OpenClip,
+    "timm": Timm,
+    "vae": Vae,
+}
+
+
+def _explain(detail: Mapping[str, Any], source: str) -> str:
+    """One line of plain English for one pydantic error."""
+    # A tagged union puts its tag into the location; a user knows only the keys of the file.
+    location = [str(part) for part in detail["loc"] if part not in _KINDS]
+    key = re.sub(r"\.\[key\]$", " (the name)", ".".join(location))
+    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = f"unknown key {_near(location[-1], _keys_at(detail['loc'][:-1]))}; remove or rename it"
+    elif kind == "missing":
+        message = "is missing; add it (config/README.md describes it)"
+    elif kind == "union_tag_not_found":
+        tags = "generated or folder" if "kind" in detail["ctx"]["discriminator"] else "open_clip, timm or vae"
+        message = f"needs {detail['ctx']['discriminator']}: {tags}"
+    elif kind == "union_tag_invalid":
+        message = f"{detail['ctx']['discriminator']} is {_short(detail['ctx']['tag'])}, not {detail['ctx']['expected_tags']}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{_short(detail['input'])} is not of the form {detail['ctx']['pattern']}"
+    elif kind != "value_error":
+        message = f"{message[0].lower()}{message[1:]}, not {_short(detail['input'])}"
+    return ": ".join(filter(None, [source, key, message]))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys_at(location) -> list[str]:
+    """The keys that the model accepts in which an unknown one was found."""
+    model: type[BaseModel] | None = Study
+    for part in location:
+        if part in _KINDS:
+            model = _KINDS[part]
+        elif model and part in model.model_fields:
+            model = _inner(model.model_fields[part].annotation)
+    return list(model.model_fields) if model else []
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    """The model inside ``dict[Name, Model]`` or ``Model | None``; None for a tagged union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [inner for inner in map(_inner, getattr(annotation, "__args__", ())) if inner]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,61 @@
+"""Identities: canonical JSON, hashes, shards, slugs and noise seeds. Stable across machines, versions and order."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinities, which JSON does not have.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_slug(text: str) -> bool:
+    """Whether the text can be a file name and a wildcard: lower-case words joined by hyphens, at most 80 characters."""
+    return len(text) <= 80 and SLUG.fullmatch(text) is not None
+
+
+def shard_index(identity: str, count: int) -> int:
+    """The shard of an activity or a file: its hash modulo the number of shards.
+
+    When ``m`` divides ``n``, the shard of ``m`` is the shard of ``n`` modulo ``m``, so that coarse shards are unions
+    of fine ones; adding an identity touches one shard only.
+    """
+    return int(hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16], 16) % count
+
+
+def shard_name(index: int, count: int) -> str:
+    """File name of a shard; it carries the count, so that shards of two cuts are never mixed."""
+    return f"{index:04d}-of-{count:04d}"
+
+
+def noise_seed(noise: str, activity_id: str, seed: int) -> int:
+    """Seed of an image's generator, 0 <= seed < 2**63 (method.md section 1).
+
+    ``paired``: a hash of (activity, seed), the same for every group, so that a pair differs by its prompt only.
+    ``shared``: the bare seed for every activity.
+    """
+    if noise == "shared":
+        return seed
+    return int(digest([activity_id, seed])[:16], 16) >> 1

@@ -1,0 +1,139 @@
+"""Parquet and CSV: byte-stable for equal inputs, whole or not there (design.md, data contracts)."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scripts.lib.files import atomic
+
+ROW_GROUP = 16_384
+
+
+def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[str] = ()) -> None:
+    """Write a table of plain columns, sorted by ``sort_by``."""
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    if sort_by:
+        table = table.sort_by([(column, "ascending") for column in sort_by])
+    with atomic(path) as part:
+        pq.write_table(table, part, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
+    """Read one table, or several of one schema below each other; never columns of vectors."""
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    tables = [pq.ParquetFile(path).read(columns=columns) for path in paths]
+    return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+
+
+def write_arrays(path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]) -> None:
+    """Write one array per key, sorted by key.
+
+    Parameters
+    ----------
+    path : Path
+    key : sequence of str, length n
+        Unique.
+    arrays : mapping of str to ndarray of shape (n, ...)
+        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split; anything else
+        becomes ``fixed_shape_tensor`` in its own dtype (float16 for latents and patch tokens).
+    metadata : mapping
+        JSON values for the schema: model, weights' sha256, preprocessing, dtype, versions.
+
+    Raises
+    ------
+    ValueError
+        If keys repeat, lengths differ or a value is not finite.
+    """
+    order = np.argsort(np.asarray(key, dtype=str), kind="stable")
+    keys = np.asarray(key, dtype=str)[order]
+    if len(np.unique(keys)) < len(keys):
+        raise ValueError(f"{path}: a key is repeated")
+    columns: dict[str, pa.Array] = {"key": pa.array(keys.tolist(), pa.string())}
+    split = []
+    for name, array in arrays.items():
+        if len(array) != len(keys):
+            raise ValueError(f"{path}: {len(keys)} keys but {len(array)} rows of {name}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} holds values that are not finite")
+        array = np.ascontiguousarray(array[order])
+        if array.ndim == 2 and array.dtype == np.float32:
+            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
+            split.append(f"{name}.list.element")
+        else:
+            columns[name] = _tensor(array)
+    table = pa.table(columns).replace_schema_metadata({"tetrad": json.dumps(dict(metadata), sort_keys=True)})
+    with atomic(path) as part:
+        pq.write_table(
+            table, part, compression="zstd", use_dictionary=False, use_byte_stream_split=split, row_group_size=ROW_GROUP
+        )
+
+
+def _tensor(array: np.ndarray) -> pa.Array:
+    if len(array):
+        return pa.FixedShapeTensorArray.from_numpy_ndarray(array)
+    kind = pa.fixed_shape_tensor(pa.from_numpy_dtype(array.dtype), array.shape[1:])
+    return pa.ExtensionArray.from_storage(kind, pa.array([], kind.storage_type))
+
+
+def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[np.ndarray, np.ndarray]:
+    """Read the arrays of one column from one file or several.
+
+    Returns
+    -------
+    key : ndarray of str, shape (n,)
+    values : ndarray of shape (n, ...)
+    """
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    keys, values = [], []
+    for path in paths:
+        table = pq.ParquetFile(path).read(columns=["key", column])
+        array = table[column].combine_chunks()
+        kind = array.type
+        if isinstance(kind, pa.FixedShapeTensorType):
+            values.append(array.to_numpy_ndarray())
+        else:
+            values.append(array.flatten().to_numpy().reshape(-1, kind.list_size))
+        keys.append(table["key"].to_numpy(zero_copy_only=False).astype(str))
+    return np.concatenate(keys), np.concatenate(values)
+
+
+def read_metadata(path: Path) -> dict:
+    """The metadata that ``write_arrays`` stored."""
+    return json.loads(pq.read_schema(path).metadata[b"tetrad"])
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """L2-normalised float32 rows (flattened to two dimensions).
+
+    Raises
+    ------
+    ValueError
+        If a row has zero norm: its direction does not exist.
+    """
+    flat = vectors.reshape(len(vectors), -1).astype(np.float32)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    if (norms == 0).any():
+        raise ValueError(f"{int((norms == 0).sum())} vectors have zero norm")
+    return flat / norms
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table that people read: UTF-8, ``\\n``, ten significant digits, formulas defused.
+
+    Spreadsheets run cells that begin with ``= + - @`` (or a tab or carriage return) as formulas; a text that does is
+    prefixed with an apostrophe.
+    """
+    frame = frame.copy()
+    for column in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            frame[column] = frame[column].map(
+                lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+            )
+    with atomic(path) as part:
+        frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")

@@ -1,0 +1,247 @@
+"""The miniature world: scenes of people and objects, their captions, and the bias planted in them.
+
+A scene is 64 x 64 pixels: a person upper left, the object of an activity lower right, a pale background
+(miniature.md). Everything but ``draw_sprites`` works from the committed sprite sheet, so only a change of
+the artwork needs the Noto Color Emoji font.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+AGES = ("young", "middle", "older")
+GENDERS = ("person", "woman", "man")
+TONES = ("yellow", "light", "medium-light", "medium", "medium-dark", "dark")
+FACES = (("🧒", "👧", "👦"), ("🧑", "👩", "👨"), ("🧓", "👵", "👴"))
+MODIFIERS = ("", "\U0001f3fb", "\U0001f3fc", "\U0001f3fd", "\U0001f3fe", "\U0001f3ff")
+
+SIZE = 64
+CELL = 36
+SHIFT = 2
+PERSON_AT = (3, 3)
+OBJECT_AT = (26, 26)
+# Children are smaller: without it a boy and a man differ by the roundness of a chin.
+FACE_PIXELS = {"young": 30, "middle": 36, "older": 36}
+OBJECT_PIXELS = 31
+SHEET_COLUMNS = 18
+
+# The ages that captions may name for each group; the age grid of method.md section 1 falls into the same bins.
+YEARS = {"young": (18, 35), "middle": (35, 60), "older": (60, 86)}
+STUDY_WORDS = {
+    "young": "25 years-old young",
+    "middle": "45 year-old middle-aged",
+    "older": "75 years-old older",
+}
+AGE_WORDS = {
+    "young": ("young", "young", "young", "youthful"),
+    "middle": ("middle-aged",),
+    "older": ("older", "older", "older", "old", "elderly"),
+}
+AGE_NOUNS = {"young": ("child", "kid"), "middle": ("adult",), "older": ("senior",)}
+PLACEBO_WORDS = ("{} miles-away nearby", "{} miles-away", "nearby", "{} miles-away distant")
+STUDY_PREFIX = "An ultra realistic portrait photo of"
+PREFIXES = ("A photo of", "A picture of", "A portrait of", "A realistic photo of", "")
+
+
+@dataclass(frozen=True)
+class World:
+    """The truth of the miniature world.
+
+    Parameters
+    ----------
+    activities : DataFrame
+        ``world.csv``: id, activity, emoji and the planted shares young, middle, older.
+    shares : dict
+        ``world.json``: planted shares of gender and tone, and those of the labelled faces.
+    sprites : ndarray of shape (54 + n_activities, CELL, CELL, 4), uint8
+        RGBA artwork: faces in the order age, gender, tone; then one object per activity.
+    """
+
+    activities: pd.DataFrame
+    shares: dict
+    sprites: np.ndarray
+
+    @property
+    def age_shares(self) -> np.ndarray:
+        """Planted age shares, shape (n_activities, 3), rows sum to 1."""
+        return self.activities[list(AGES)].to_numpy(float)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Attributes of n scenes as integer codes into AGES, GENDERS, TONES and the rows of ``world.csv``.
+
+    ``shift`` has shape (n, 4): x and y of the person, x and y of the object, in pixels within +-SHIFT;
+    ``background`` has shape (n, 3), uint8.
+    """
+
+    activity: np.ndarray
+    age: np.ndarray
+    gender: np.ndarray
+    tone: np.ndarray
+    shift: np.ndarray
+    background: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.activity)
+
+    @property
+    def face(self) -> np.ndarray:
+        """Index of the face sprite, shape (n,)."""
+        return (self.age * len(GENDERS) + self.gender) * len(TONES) + self.tone
+
+
+def read_world(folder: Path) -> World:
+    """Read the world of ``resources/miniature``.
+
+    Raises
+    ------
+    ValueError
+        If planted shares do not sum to 1 or the sprite sheet does not hold one cell per face and activity.
+    """
+    activities = pd.read_csv(folder / "world.csv")
+    wrong = activities.loc[(activities[list(AGES)].sum(axis=1) - 1).abs() > 1e-9, "id"].tolist()
+    if wrong:
+        raise ValueError(f"{folder / 'world.csv'}: the shares young, middle, older must sum to 1 for {wrong}")
+    shares = json.loads((folder / "world.json").read_text())
+    return World(activities, shares, read_sprites(folder / "sprites.png", 54 + len(activities)))
+
+
+def read_sprites(path: Path, count: int) -> np.ndarray:
+    """Read ``count`` RGBA cells, shape (count, CELL, CELL, 4), from the sprite sheet."""
+    sheet = np.asarray(Image.open(path).convert("RGBA"))
+    rows, columns = sheet.shape[0] // CELL, sheet.shape[1] // CELL
+    if rows * columns < count:
+        raise ValueError(f"{path}: {rows * columns} cells, {count} needed; remake it with rule draw_sprites")
+    cells = sheet.reshape(rows, CELL, columns, CELL, 4).swapaxes(1, 2).reshape(-1, CELL, CELL, 4)
+    return cells[:count]
+
+
+def draw_sprites(font: Path, emoji: list[str]) -> Image.Image:
+    """Draw the sprite sheet (faces, then objects) with the Noto Color Emoji font."""
+    face = ImageFont.truetype(str(font), 109)  # the one size the bitmap font has
+
+    def sprite(character: str, pixels: int) -> Image.Image:
+        large = Image.new("RGBA", (160, 160))
+        ImageDraw.Draw(large).text((0, 0), character, font=face, embedded_color=True)
+        large = large.crop(large.getbbox())
+        scale = pixels / max(large.size)
+        size = tuple(max(1, round(side * scale)) for side in large.size)
+        small = large.resize(size, Image.Resampling.LANCZOS)
+        cell = Image.new("RGBA", (CELL, CELL))
+        cell.paste(small, ((CELL - size[0]) // 2, (CELL - size[1]) // 2))
+        return cell
+
+    cells = [
+        sprite(FACES[age][gender] + modifier, FACE_PIXELS[AGES[age]])
+        for age in range(3)
+        for gender in range(3)
+        for modifier in MODIFIERS
+    ]
+    cells += [sprite(character, OBJECT_PIXELS) for character in emoji]
+    rows = -(-len(cells) // SHEET_COLUMNS)
+    sheet = Image.new("RGBA", (SHEET_COLUMNS * CELL, rows * CELL))
+    for index, cell in enumerate(cells):
+        sheet.paste(cell, (index % SHEET_COLUMNS * CELL, index // SHEET_COLUMNS * CELL))
+    return sheet
+
+
+def vary(
+    rng: np.random.Generator, activity: np.ndarray, age: np.ndarray, gender: np.ndarray, tone: np.ndarray
+) -> Scenes:
+    """Scenes with the given attributes, each with its own small shifts and pale background."""
+    n = len(activity)
+    background = rng.integers(228, 246, (n, 1)) + rng.integers(-6, 7, (n, 3))
+    shift = rng.integers(-SHIFT, SHIFT + 1, (n, 4))
+    return Scenes(activity, age, gender, tone, shift, background.astype(np.uint8))
+
+
+def sample_scenes(world: World, rng: np.random.Generator, n: int) -> Scenes:
+    """Scenes of uniformly drawn attributes: every face doing everything."""
+    return vary(
+        rng,
+        rng.integers(0, len(world.activities), n),
+        rng.integers(0, len(AGES), n),
+        rng.integers(0, len(GENDERS), n),
+        rng.integers(0, len(TONES), n),
+    )
+
+
+def draw(world: World, scenes: Scenes) -> np.ndarray:
+    """Pixels of scenes, shape (n, SIZE, SIZE, 3), uint8; the object lies over the person."""
+    canvas = np.empty((len(scenes), SIZE, SIZE, 3), np.float32)
+    canvas[:] = scenes.background[:, None, None]
+    colour = world.sprites[..., :3].astype(np.float32)
+    alpha = world.sprites[..., 3:].astype(np.float32) / 255
+    sprites = np.stack([scenes.face, 54 + scenes.activity], axis=1)
+    corners = np.concatenate([scenes.shift[:, :2] + PERSON_AT, scenes.shift[:, 2:] + OBJECT_AT], axis=1)
+    for image, (person, thing), (px, py, ox, oy) in zip(canvas, sprites, corners, strict=True):
+        for index, x, y in ((person, px, py), (thing, ox, oy)):
+            # A cell's empty margin may stand out of the picture; its artwork never does.
+            height, width = min(CELL, SIZE - y), min(CELL, SIZE - x)
+            patch = image[y : y + height, x : x + width]
+            opacity = alpha[index, :height, :width]
+            patch += opacity * (colour[index, :height, :width] - patch)
+    return np.rint(canvas).astype(np.uint8)
+
+
+def _article(phrase: str) -> str:
+    vowel = phrase[0] in "aeiou" or phrase.split()[0] in ("8", "11", "18") or phrase.startswith("8")
+    return f"{'an' if vowel else 'a'} {phrase}"
+
+
+def caption(
+    rng: np.random.Generator,
+    activity: str | None,
+    age: str | None = None,
+    gender: str | None = None,
+    tone: str | None = None,
+) -> str:
+    """A caption that says exactly the attributes given; what is None stays unsaid.
+
+    About half of the captions are the templates of method.md section 1 word for word; the others vary the
+    opening, name the age by number, by word or by both (the age grid), or carry a placebo modifier.
+
+    Parameters
+    ----------
+    activity : str or None
+        The activity's phrase, such as ``playing guitar``.
+    age, gender, tone : str or None
+        Members of AGES, of ("woman", "man") and of TONES.
+    """
+    noun = "person"
+    words = ""
+    if gender is not None:
+        noun = str(rng.choice([gender, gender, {"woman": "female", "man": "male"}[gender] + " person"]))
+    if age is not None:
+        years = int(rng.integers(*YEARS[age]))
+        word = str(rng.choice(AGE_WORDS[age]))
+        kind = rng.random()
+        if kind < 0.5:
+            words = STUDY_WORDS[age]
+        elif kind < 0.65:
+            words = f"{years} years-old"
+        elif kind < 0.85:
+            words = word
+        else:
+            words = f"{years} {rng.choice(['years-old', 'year-old'])} {word}"
+        if gender is None and rng.random() < 0.06:
+            words, noun = "", str(rng.choice(AGE_NOUNS[age]))
+        if gender is not None and age == "young" and rng.random() < 0.5:
+            noun = {"woman": "girl", "man": "boy"}[gender]
+            words = words if rng.random() < 0.6 else ""
+    elif rng.random() < 0.12:
+        words = str(rng.choice(PLACEBO_WORDS)).format(int(rng.integers(15, 86)))
+    phrase = _article(f"{words} {noun}".strip())
+    if tone is not None:
+        phrase += f" with {tone} skin"
+    if rng.random() < 0.04 and gender is not None and tone is None:
+        phrase = noun.split()[0]  # bare keywords: man, female, boy
+    prefix = STUDY_PREFIX if rng.random() < 0.65 else str(rng.choice(PREFIXES))
+    return " ".join(part for part in (prefix, phrase, activity) if part)
