@@ -390,7 +390,7 @@ def parse_utkface(name: str) -> dict[str, int | str]:
 
 
 def utkface_labels(files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels ``file, age, gender, race`` from UTKFace file names, and problems, as of :func:`match_labels`."""
+    """Labels ``file, age, gender, race`` from UTKFace file names, and problems, as :func:`match_labels`."""
     rows, problems = [], []
     for file in sorted(files):
         try:
