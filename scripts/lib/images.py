@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from scripts.lib.keys import file_digest
+
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000
@@ -212,8 +214,7 @@ def index(
             width, height = decode(path, max_pixels=max_pixels).size
             if min(width, height) < min_side:
                 raise UnreadableImage(f"{width} x {height} pixels: a side is shorter than {min_side}")
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_digest(path)
         except UnreadableImage as error:
             rejected.append((path.as_posix(), error.reason))
         else:
