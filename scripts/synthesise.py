@@ -1,0 +1,63 @@
+"""Make the images of one shard of prompts."""
+
+import json
+import os
+import platform
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scripts.cli import run
+from scripts.lib.config import Source, Strict, Synthesis
+from scripts.lib.files import atomic
+from scripts.lib.store import Store
+from scripts.lib.synthesis import fill_shard, recipe
+from scripts.lib.tables import read_table, write_arrays, write_table
+
+
+class Settings(Strict):
+    """What the images of a shard depend on beside the prompts."""
+
+    synthesis: Synthesis
+    model: Source
+    vae: Source | None
+    identity: dict[str, Any]
+    variant: str | None
+
+
+def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latents: Path, provenance: Path) -> None:
+    # Compiled kernels outlive the job: only the first shard of a study waits for the compiler.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((store.parent / "compiled").absolute()))
+    from scripts.lib import sampler
+
+    started = time.time()
+    folder, vae = Path(settings.model.folder), settings.vae and Path(settings.vae.folder)
+    config = sampler.vae_config(folder, vae)
+    shape = sampler.latent_shape(config, settings.synthesis.width, settings.synthesis.height)
+    dtype = sampler.type_name(sampler.denoiser_type(settings.synthesis.profile, sampler.device()))
+    facts: dict[str, Any] = {"host": platform.node(), "started": started}
+
+    def load() -> sampler.Sampler:
+        loaded = sampler.Sampler(folder, vae, settings.synthesis, settings.variant)
+        facts["sampler"] = loaded.facts
+        return loaded
+
+    shard = fill_shard(
+        read_table(prompts),
+        Store(store),
+        partial(recipe, synthesis=settings.synthesis, identity=settings.identity, dtype=dtype),
+        shape,
+        load,
+        f"synthesise {images.parent.parent.name} {images.stem}",
+    )
+    metadata = {"space": "latents", "model": settings.identity, "dtype": dtype, "profile": settings.synthesis.profile}
+    write_arrays(latents, shard.key, {"latents": shard.latents}, metadata)
+    write_table(images, shard.manifest)
+    facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts}
+    with atomic(provenance) as part:
+        part.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)
