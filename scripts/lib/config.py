@@ -1,6 +1,6 @@
 """The configuration of a study: the source of truth for the schema, the defaults' ranges and every error a user can make.
 
-``config/schema.json`` and ``config/README.md`` are generated from these models (``make config-docs``).
+``config/schema.json`` and ``config/README.md`` are generated from these models (``make docs``).
 """
 
 import difflib
@@ -19,6 +19,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+
+
+MODELS = "resources/models"
 
 
 class ConfigError(Exception):
@@ -56,6 +59,11 @@ class Source(Strict):
     files: list[Text] | None = Field(
         None, description="Patterns of the files to fetch; all safetensors and configuration files when left out."
     )
+
+    @property
+    def folder(self) -> str:
+        """Where the model's files are, or will be once fetch_model has run."""
+        return self.path or f"{MODELS}/{self.repository.replace('/', '--')}/{self.revision}"
 
     @model_validator(mode="after")
     def _one_origin(self):
@@ -236,8 +244,8 @@ class Timm(Strict):
 
     library: Literal["timm"] = Field(description="`timm`.")
     source: Source = Field(description="Folder or repository with config.json and safetensors.")
-    pooling: Literal["cls", "mean", "average"] = Field(
-        description="`cls` token or `mean` over all tokens (vision transformers), global `average` (convolutional)."
+    pooling: Literal["cls", "average"] = Field(
+        description="`cls` token (vision transformers; the mean over all tokens becomes a space of its own) or global `average` (convolutional networks)."
     )
     tokens: bool = Field(description="Keep the patch tokens for the patch similarities (vision transformers).")
     batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
@@ -245,7 +253,7 @@ class Timm(Strict):
     @model_validator(mode="after")
     def _tokens_need_a_transformer(self):
         if self.tokens and self.pooling == "average":
-            raise ValueError("patch tokens need a vision transformer (pooling cls or mean), not a convolutional network")
+            raise ValueError("patch tokens need a vision transformer (pooling cls), not a convolutional network")
         return self
 
 

@@ -1,0 +1,51 @@
+# Two commands do all the set-up: `make` runs the default study, `make test` the tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := study
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+
+.PHONY: study environment test test-fast test-slurm test-faults lint format lock docs compare clean
+
+study: environment ## run the default study
+	@$(BIN)/snakemake --cores $(CORES)
+	@echo "The report is $$(pwd)/results/report.html"
+
+environment: .venv/.made ## create .venv from requirements.lock
+
+# uv installs the locked set in seconds; it comes from the same registry as everything else.
+.venv/.made: requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@
+
+test: environment ## all tests that a CPU machine can run
+	@$(BIN)/python -m pytest -m "not faults and not slurm and not benchmark"
+
+test-fast: environment ## unit tests only
+	@$(BIN)/python -m pytest -m "not slow and not faults and not slurm and not benchmark"
+
+test-slurm: environment ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
+	@$(BIN)/python -m pytest -m slurm
+
+test-faults: environment ## fifty kills and the other faults (an hour)
+	@$(BIN)/python -m pytest -m faults
+
+lint: environment ## what CI checks of the form
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
+
+format: environment
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile rules
+
+lock: environment ## pin the dependencies anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --no-header --no-annotate pyproject.toml --output-file requirements.lock
+	@$(BIN)/python -m scripts.document_dependencies
+
+docs: environment ## config/schema.json and config/README.md from the models in scripts/lib/config.py
+	@$(BIN)/python -m scripts.document_config
+
+clean: ## remove what the default study made
+	rm -rf results .snakemake

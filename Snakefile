@@ -1,0 +1,36 @@
+"""Tetrad: measure demographic bias in text-to-image models through embeddings."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A file given with --configfile replaces the default study; nothing of the default is merged into it.
+if "datasets" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/prompts.smk"
+include: "rules/synthesis.smk"
+include: "rules/images.smk"
+include: "rules/embedding.smk"
+include: "rules/similarity.smk"
+
+
+wildcard_constraints:
+    dataset="|".join(STUDY.datasets),
+    encoder="|".join(STUDY.encoders),
+    shard=r"\d{4}-of-\d{4}",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        study_outputs,
+    default_target: True

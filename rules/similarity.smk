@@ -1,0 +1,32 @@
+"""How close the marked images and prompts are to the neutral ones."""
+
+
+rule measure_similarity:
+    input:
+        images=synthesis_shards("{results}/{dataset}/images/{shard}.parquet"),
+        latents=synthesis_shards("{results}/{dataset}/latents/{shard}.parquet"),
+        vectors=per_encoder(PLAN.image_spaces, "embeddings/{encoder}"),
+        texts=per_encoder(PLAN.texts, "embeddings/{encoder}_text"),
+        tokens=per_encoder(PLAN.tokens, "tokens/{encoder}"),
+        code=code_files("scripts/measure_similarity.py"),
+        lock="requirements.lock",
+    output:
+        similarity=f"{RESULTS}/{{dataset}}/similarity/{{shard}}.parquet",
+    log:
+        f"{RESULTS}/logs/measure_similarity/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_similarity/{{dataset}}/{{shard}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(similarity_settings),
+    message:
+        "Measure the similarities of {wildcards.dataset} shard {wildcards.shard}"
+    shell:
+        "python -m scripts.measure_similarity --settings {params.settings:q} --images {input.images} "
+        "--latents {input.latents} --vectors {input.vectors} --texts {input.texts} --tokens {input.tokens} "
+        "--similarity {output.similarity} &> {log}"

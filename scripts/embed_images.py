@@ -1,0 +1,44 @@
+"""Embed the images of one shard with one encoder; the outputs are the vectors, then the patch tokens where kept."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.config import Encoder
+from scripts.lib.encoders import load_encoder
+from scripts.lib.images import decode
+from scripts.lib.keys import digest
+from scripts.lib.progress import track
+from scripts.lib.tables import read_table, write_arrays
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """What the vectors depend on beside the images."""
+
+    encoder: Encoder
+    weights: str
+    max_pixels: int
+
+
+def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None:
+    torch.set_flush_denormal(True)
+    manifest = read_table(images, columns=["key", "path", "sha256", "accepted"])
+    manifest = manifest[manifest["accepted"]].sort_values("key")
+    encoder = load_encoder(settings.encoder)
+    paths = [Path(path) for path in manifest["path"]]
+    batches = encoder.embed(paths, partial(decode, max_pixels=settings.max_pixels))
+    done = list(track(batches, f"embed {outputs[0].parent.name} {outputs[0].stem}", len(paths), size=lambda b: len(b["vector"])))
+    arrays = {name: np.concatenate([batch[name] for batch in done]) for name in (done[0] if done else {})}
+    metadata = {**encoder.metadata, "images_sha256": digest(sorted(manifest["sha256"]))}
+    vectors, *tokens = outputs
+    if tokens:
+        write_arrays(tokens[0], manifest["key"], {"tokens": arrays.pop("tokens")}, metadata)
+    write_arrays(vectors, manifest["key"], arrays, metadata)
+
+
+if __name__ == "__main__":
+    run(main)

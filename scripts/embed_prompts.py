@@ -1,0 +1,29 @@
+"""Embed the prompts of one shard with the text tower of one encoder."""
+
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.config import OpenClip
+from scripts.lib.encoders import load_text_encoder
+from scripts.lib.tables import read_table, write_arrays
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """What the vectors depend on beside the prompts."""
+
+    encoder: OpenClip
+    weights: str
+
+
+def main(*, settings: Settings, prompts: list[Path], vectors: Path) -> None:
+    torch.set_flush_denormal(True)
+    texts = read_table(prompts, columns=["prompt", "prompt_key"]).drop_duplicates().sort_values("prompt_key")
+    encoder = load_text_encoder(settings.encoder)
+    write_arrays(vectors, texts["prompt_key"], {"vector": encoder.encode(list(texts["prompt"]))}, encoder.metadata)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,46 @@
+"""Index the images of one shard of a folder: what can be used, and what not and why."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.config import FolderDataset
+from scripts.lib.images import attach_labels, index, list_images, match_labels, read_labels, utkface_labels
+from scripts.lib.keys import shard_index
+from scripts.lib.tables import write_table
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The folder, its labels, and which part of it this shard is."""
+
+    dataset: FolderDataset
+    files: str
+    shard: int
+
+
+def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path) -> None:
+    dataset = settings.dataset
+    files = list_images(dataset.path)
+    mine = [file for file in files if shard_index(file, dataset.shards) == settings.shard]
+    manifest, rejected = index(dataset.path, mine, max_pixels=dataset.max_pixels)
+    matched, problems = pd.DataFrame({"file": []}, dtype=object), pd.DataFrame({"path": [], "reason": []}, dtype=object)
+    if dataset.utkface:
+        matched, problems = utkface_labels(files)
+    elif dataset.labels:
+        table = read_labels(labels[0], column=dataset.labels.key)
+        wanted = [*dataset.labels.columns, *filter(None, [dataset.labels.caption])]
+        if missing := set(wanted) - set(table.columns):
+            raise ValueError(f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})")
+        matched, problems = match_labels(table[["file", *wanted]], files)
+        matched = matched.rename(columns={dataset.labels.caption: "caption"})
+    manifest = attach_labels(manifest, matched, dataset.path)
+    # Every shard sees all problems of the labels; each lists its own.
+    problems = problems[[shard_index(path, dataset.shards) == settings.shard for path in problems["path"]]]
+    write_table(images, manifest, sort_by=["key"])
+    write_table(rejects, pd.concat([rejected, problems], ignore_index=True).astype(str), sort_by=["path", "reason"])
+
+
+if __name__ == "__main__":
+    run(main)

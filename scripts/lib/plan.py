@@ -1,0 +1,171 @@
+"""What a study consists of, known before any job: activities, shards, encoders, model folders and their identities."""
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+from scripts.lib.activities import Activity, read_activities, select
+from scripts.lib.config import (
+    ConfigError,
+    Encoder,
+    FolderDataset,
+    GeneratedDataset,
+    OpenClip,
+    Source,
+    Study,
+    Timm,
+    Vae,
+)
+from scripts.lib.keys import digest, file_digest, shard_index, shard_name
+
+LONGEST_SHARD = 200  # activities; their phrases travel on the command line of the prompts job
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+class Plan:
+    """A checked study together with what its configuration points to on disk.
+
+    Raises
+    ------
+    ConfigError
+        When a table, model folder or image folder is missing or unusable; the message names key and remedy.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        for name, model in study.models.items():
+            self._check_source(f"models.{name}.source", model.source)
+            if model.vae:
+                self._check_source(f"models.{name}.vae", model.vae)
+        for name, encoder in study.encoders.items():
+            self._check_source(f"encoders.{name}.source", encoder.source)
+        for name, dataset in study.datasets.items():
+            if isinstance(dataset, GeneratedDataset):
+                self._check_shards(name)
+            elif not self.files(name):
+                raise ConfigError(f"datasets.{name}.path: {dataset.path} holds no image")
+
+    @staticmethod
+    def _check_source(key: str, source: Source) -> None:
+        if source.path is None:
+            return
+        folder = Path(source.path)
+        if not folder.is_dir():
+            raise ConfigError(f"{key}.path: no folder {folder}; put the model there or name a repository and revision")
+        if not any(folder.rglob("*.safetensors")):
+            pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
+            what = "only pickled weights, which are refused" if pickled else "no weights"
+            raise ConfigError(f"{key}.path: {folder} holds {what}; it needs .safetensors files")
+
+    def _check_shards(self, name: str) -> None:
+        longest = max(map(len, self.synthesis(name).values()))
+        if longest > LONGEST_SHARD:
+            wanted = self.study.datasets[name].shards.synthesis * longest // LONGEST_SHARD + 1
+            raise ConfigError(
+                f"datasets.{name}.shards.synthesis: a shard has {longest} activities, at most {LONGEST_SHARD} fit; "
+                f"set {wanted} or more"
+            )
+
+    @cache  # noqa: B019 - one plan lives as long as the process
+    def activities(self, dataset: str) -> list[Activity]:
+        """The activities of a generated dataset."""
+        choice = self.study.datasets[dataset].activities
+        return select(read_activities(Path(choice.file)), choice)
+
+    @cache  # noqa: B019
+    def synthesis(self, dataset: str) -> dict[str, list[Activity]]:
+        """Activities by synthesis shard; shards without any are left out."""
+        count = self.study.datasets[dataset].shards.synthesis
+        shards: dict[str, list[Activity]] = {}
+        for activity in self.activities(dataset):
+            shards.setdefault(shard_name(shard_index(activity.id, count), count), []).append(activity)
+        return dict(sorted(shards.items()))
+
+    @cache  # noqa: B019
+    def files(self, dataset: str) -> dict[str, int]:
+        """Images of a folder dataset by relative path, with their size in bytes."""
+        # pandas comes with this import; studies without folders do not wait for it.
+        from scripts.lib.images import list_images
+
+        folder = Path(self.study.datasets[dataset].path)
+        if not folder.is_dir():
+            raise ConfigError(f"datasets.{dataset}.path: no folder {folder}; name the folder that holds the images")
+        return {file: _size(folder / file) for file in list_images(folder)}
+
+    def fingerprint(self, dataset: str, shard: str) -> str:
+        """Digest of the names and sizes of a shard's files: a touched file changes nothing, a new one does."""
+        count = self.study.datasets[dataset].shards
+        return digest({f: n for f, n in self.files(dataset).items() if shard_name(shard_index(f, count), count) == shard})
+
+    @cache  # noqa: B019
+    def embedding_shards(self, dataset: str) -> list[str]:
+        """Names of a dataset's embedding shards."""
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, FolderDataset):
+            return sorted({shard_name(shard_index(file, settings.shards), settings.shards) for file in self.files(dataset)})
+        count = settings.shards.embedding
+        return sorted({shard_name(shard_index(a.id, count), count) for a in self.activities(dataset)})
+
+    def covered(self, dataset: str, shard: str) -> list[str]:
+        """The shards of manifests that an embedding shard reads."""
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, FolderDataset):
+            return [shard]
+        count = settings.shards.embedding
+        return [
+            name
+            for name, activities in self.synthesis(dataset).items()
+            if shard_name(shard_index(activities[0].id, count), count) == shard
+        ]
+
+    def encoders(self, dataset: str, *kinds: type) -> dict[str, Encoder]:
+        """The encoders that a dataset's images pass through, of the given kinds (all when none is given).
+
+        Generated images have their sampler's latents and no VAE pass (method.md section 2).
+        """
+        generated = isinstance(self.study.datasets[dataset], GeneratedDataset)
+        return {
+            name: encoder
+            for name, encoder in self.study.encoders.items()
+            if not (generated and isinstance(encoder, Vae)) and isinstance(encoder, kinds or object)
+        }
+
+    def image_spaces(self, dataset: str) -> dict[str, str]:
+        """The space that each encoder's image vectors make."""
+        spaces = self.encoders(dataset).items()
+        return {name: f"{name}_image" if isinstance(encoder, OpenClip) else name for name, encoder in spaces}
+
+    def texts(self, dataset: str) -> list[str]:
+        """Encoders that embed prompts too."""
+        return list(self.encoders(dataset, OpenClip))
+
+    def tokens(self, dataset: str) -> list[str]:
+        """Encoders whose patch tokens are kept."""
+        return [name for name, encoder in self.encoders(dataset, Timm).items() if encoder.tokens]
+
+    @staticmethod
+    def identity(source: Source) -> str:
+        """What a model is, whatever its place: the pinned revision, or a digest of the local files' content."""
+        return f"{source.repository}@{source.revision}" if source.repository else _content(source.path)
+
+
+@cache
+def local_files(folder: str) -> list[str]:
+    """Files of a local model."""
+    return sorted(file.as_posix() for file in Path(folder).rglob("*") if file.is_file())
+
+
+@cache
+def _content(folder: str) -> str:
+    whole = hashlib.sha256()
+    for file in local_files(folder):
+        whole.update(f"{Path(file).relative_to(folder).as_posix()}\0{file_digest(Path(file))}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1  # a broken link: index_images lists it with the reason

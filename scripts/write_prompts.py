@@ -1,0 +1,30 @@
+"""Write the prompts of one shard's activities."""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.activities import Activity
+from scripts.lib.config import Prompts
+from scripts.lib.prompts import write_prompts
+from scripts.lib.tables import write_table
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """What the prompts of a shard depend on."""
+
+    activities: list[Activity]
+    prompts: Prompts
+    first_seed: int
+    seeds: int
+    noise: str
+
+
+def main(*, settings: Settings, table: Path) -> None:
+    seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
+    write_table(table, write_prompts(settings.activities, settings.prompts, seeds, settings.noise))
+
+
+if __name__ == "__main__":
+    run(main)
