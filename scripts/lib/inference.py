@@ -92,7 +92,7 @@ def contrasts(
         seed=seed,
     )
     frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary))
-    frame["gap_units"] = frame["estimate"] / _scale(frame, reference)
+    frame["gap_units"] = frame["estimate"] / floor_to_ceiling(frame, reference)
     frame["method"] = FLIP
     return _ordered(frame)
 
@@ -235,7 +235,7 @@ def page_trend(
     if len(order) < 3:
         raise ValueError(f"order: Page's test needs at least three groups, got {list(order)}")
     keys = [*CELL, "activity_id", "seed"]
-    complete = _by_group(similarity, keys, order).dropna().reset_index()
+    complete = by_group(similarity, keys, order).dropna().reset_index()
     rows, rhos = [], {}
     for cell, part in (
         similarity[CELL].drop_duplicates().sort_values(CELL).merge(complete, how="left").groupby(CELL)
@@ -297,7 +297,7 @@ def equivalence(
     frame["note"] = notes(means)
     frame["margin"] = margin
     if reference is not None:
-        frame["margin"] *= _scale(frame, reference)
+        frame["margin"] *= floor_to_ceiling(frame, reference)
         frame["note"] = frame["note"].where(
             frame["margin"].notna(), "no floor-to-ceiling range: the margin has no unit"
         )
@@ -330,10 +330,21 @@ def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> p
         If the table has two values for one key.
     """
     keys = [name for name in similarity.columns if name not in ("group", "value")]
-    wide = _by_group(similarity, keys, dict.fromkeys(group for pair in pairs for group in pair))
+    wide = by_group(similarity, keys, dict.fromkeys(group for pair in pairs for group in pair))
     columns = {f"{a}-{b}": wide[a] - wide[b] for a, b in pairs}
     parts = [column.rename("value").reset_index().assign(contrast=name) for name, column in columns.items()]
     return pd.concat(parts, ignore_index=True)
+
+
+def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """One row per key, one column per group; NaN where an image is missing, an error where one is double."""
+    keys = list(keys)
+    indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
+    if indexed.index.has_duplicates:
+        twice = dict(zip([*keys, "group"], indexed.index[indexed.index.duplicated()][0], strict=True))
+        raise ValueError(f"similarity: two values for one key, {twice}; keep one row per key")
+    cells = pd.MultiIndex.from_frame(similarity[keys].drop_duplicates().sort_values(keys))
+    return indexed.unstack("group").reindex(index=cells, columns=pd.Index(list(groups), name="group"))
 
 
 def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, pd.Series]:
@@ -403,6 +414,18 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def floor_to_ceiling(frame: pd.DataFrame, reference: pd.DataFrame | None) -> np.ndarray:
+    """Ceiling minus floor for each row; NaN where it is unknown or not positive."""
+    if reference is None:
+        return np.full(len(frame), np.nan)
+    keys = [name for name in CELL if name in reference.columns]
+    matched = frame[keys].merge(
+        reference[[*keys, "floor", "ceiling"]], on=keys, how="left", validate="many_to_one"
+    )
+    scale = (matched["ceiling"] - matched["floor"]).to_numpy(dtype=float)
+    return np.where(scale > 0, scale, np.nan)
+
+
 def _tested(
     frame: pd.DataFrame, by: list[str], *, resamples: int, permutations: int, confidence: float, seed: int
 ) -> pd.DataFrame:
@@ -422,33 +445,11 @@ def _spread(values: np.ndarray) -> np.ndarray:
     return pd.DataFrame(values).std(ddof=1).to_numpy()
 
 
-def _by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
-    keys = list(keys)
-    indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
-    if indexed.index.has_duplicates:
-        twice = dict(zip([*keys, "group"], indexed.index[indexed.index.duplicated()][0], strict=True))
-        raise ValueError(f"similarity: two values for one key, {twice}; keep one row per key")
-    cells = pd.MultiIndex.from_frame(similarity[keys].drop_duplicates().sort_values(keys))
-    return indexed.unstack("group").reindex(index=cells, columns=pd.Index(list(groups), name="group"))
-
-
 def _spearman_rows(ranks: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Spearman's rho of each row with the predicted ranks; NaN for a row that is all ties."""
     centred, target = ranks - ranks.mean(1, keepdims=True), predicted - predicted.mean()
     norm = np.sqrt((centred**2).sum(1) * (target**2).sum())
     return np.divide(centred @ target, norm, out=np.full(len(ranks), np.nan), where=norm > 0)
-
-
-def _scale(frame: pd.DataFrame, reference: pd.DataFrame | None) -> np.ndarray:
-    """Ceiling minus floor for each row; NaN where it is unknown or not positive."""
-    if reference is None:
-        return np.full(len(frame), np.nan)
-    keys = [name for name in CELL if name in reference.columns]
-    matched = frame[keys].merge(
-        reference[[*keys, "floor", "ceiling"]], on=keys, how="left", validate="many_to_one"
-    )
-    scale = (matched["ceiling"] - matched["floor"]).to_numpy(dtype=float)
-    return np.where(scale > 0, scale, np.nan)
 
 
 def _ranked(frame: pd.DataFrame, method: str) -> pd.DataFrame:
