@@ -19,8 +19,8 @@ LEXICON: Mapping[str, frozenset[str]] = {
         "feminine": """
             she her hers herself woman women female females girl girls lady ladies mother mothers mom moms
             mum mommy daughter daughters sister sisters wife wives aunt grandmother grandmothers grandma
-            granny niece bride
-            queen princess actress waitress businesswoman girlfriend""",
+            granny
+            niece bride queen princess actress waitress businesswoman girlfriend""",
         "masculine": """
             he him his himself man men male males boy boys gentleman gentlemen guy guys father fathers dad
             dads daddy son sons brother brothers husband husbands uncle grandfather grandfathers grandpa
@@ -28,8 +28,8 @@ LEXICON: Mapping[str, frozenset[str]] = {
             king prince actor waiter businessman boyfriend""",
         "young": """
             young younger youngest youth youthful youngster baby babies infant infants toddler toddlers kid
-            kids
-            child children boy boys girl girls teen teens teenage teenager teenagers adolescent adolescents""",
+            kids child children boy boys girl girls teen teens teenage teenager teenagers adolescent
+            adolescents""",
         "middle-aged": "middle-aged midlife mature fortysomething fiftysomething",
         "old": """
             old older oldest elder elders elderly aged aging ageing senior seniors retired retiree retirees
@@ -116,7 +116,9 @@ def word_log_odds(
         for category, word, members in terms:
             here, everywhere = sum(counted[m] for m in members), sum(corpus[m] for m in members)
             prior = prior_words * everywhere / total
-            delta, z = _log_odds(here, here_n, everywhere - here, total - here_n, prior, prior_words)
+            delta = z = np.nan
+            if 0 < here_n < total and everywhere < total:
+                delta, z = _log_odds(here, here_n, everywhere - here, total - here_n, prior, prior_words)
             rest = (everywhere - here, total - here_n)
             rows.append(
                 (cluster, KINDS.get(category, category), category, word, here, here_n, *rest, delta, z)
@@ -134,12 +136,13 @@ def word_log_odds(
         "z",
     ]
     table = pd.DataFrame(rows, columns=columns)
-    table["p"] = 2 * stats.norm.sf(np.abs(table["z"].astype(float)))
-    table["p_adjusted"] = stats.false_discovery_control(table["p"]) if len(table) else table["p"]
-    table["note"] = note
-    silent = (table["words_n"] == 0) | (table["rest_n"] == 0)
-    table.loc[silent, ["log_odds", "z", "p", "p_adjusted"]] = np.nan
-    table.loc[silent, "note"] = "no captions here, or none elsewhere, to compare"
+    table[["log_odds", "z"]] = table[["log_odds", "z"]].astype(float)
+    table["p"] = 2 * stats.norm.sf(np.abs(table["z"]))
+    known = table["p"].notna().to_numpy()
+    adjusted = np.full(len(table), np.nan)
+    adjusted[known] = stats.false_discovery_control(table["p"][known]) if known.any() else []
+    table["p_adjusted"] = adjusted
+    table["note"] = np.where(known, note, "no captions here, or no other words anywhere, to compare")
     table.loc[table["cluster"] == NOISE, "note"] = (note + "; " if note else "") + "images in no cluster"
     return table
 
