@@ -18,11 +18,13 @@ include: "rules/synthesis.smk"
 include: "rules/images.smk"
 include: "rules/embedding.smk"
 include: "rules/similarity.smk"
+include: "rules/structure.smk"
 
 
 wildcard_constraints:
     dataset="|".join(STUDY.datasets),
     encoder="|".join(STUDY.encoders),
+    space="|".join(sorted({space for name in STUDY.datasets for space in PLAN.spaces(name)})),
     shard=r"\d{4}-of-\d{4}",
 
 

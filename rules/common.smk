@@ -56,11 +56,32 @@ def manifest(source):
     return f"{source.folder}/manifest.json"
 
 
-def embedding_shards(pattern, **fixed):
-    """All embedding shards of a dataset, for a rule that reads the whole of it."""
-    return lambda wildcards: [
-        pattern.format(results=RESULTS, shard=shard, **{**dict(wildcards.items()), **fixed})
-        for shard in PLAN.embedding_shards(wildcards.dataset)
+def shards_of(dataset, folder):
+    """All files of one folder of a dataset: manifests, prompts and latents come by synthesis shard."""
+    by_synthesis = dataset in GENERATED and folder in ("prompts", "images", "latents")
+    shards = PLAN.synthesis(dataset) if by_synthesis else PLAN.embedding_shards(dataset)
+    return [f"{RESULTS}/{dataset}/{folder}/{shard}.parquet" for shard in shards]
+
+
+def whole(folder):
+    """The same for the dataset in the wildcards."""
+    return lambda wildcards: shards_of(wildcards.dataset, folder)
+
+
+def space_vectors(wildcards):
+    return shards_of(wildcards.dataset, PLAN.spaces(wildcards.dataset)[wildcards.space].folder)
+
+
+def space_subjects(wildcards):
+    space = PLAN.spaces(wildcards.dataset)[wildcards.space]
+    return shards_of(wildcards.dataset, "images" if space.key == "key" else "prompts")
+
+
+def all_vectors(wildcards):
+    return [
+        file
+        for space in PLAN.spaces(wildcards.dataset).values()
+        for file in shards_of(wildcards.dataset, space.folder)
     ]
 
 
@@ -149,6 +170,39 @@ def similarity_settings(wildcards):
     }
 
 
+def projection_settings(wildcards):
+    spaces = PLAN.spaces(wildcards.dataset).items()
+    return {
+        "projections": STUDY.projections.model_dump(),
+        "spaces": {name: [space.folder, space.column] for name, space in spaces},
+    }
+
+
+def cluster_settings(wildcards):
+    space = PLAN.spaces(wildcards.dataset)[wildcards.space]
+    return {
+        "clusters": STUDY.clusters.model_dump(),
+        "space": wildcards.space,
+        "column": space.column,
+        "key": space.key,
+    }
+
+
+def composition_settings(wildcards):
+    space = PLAN.spaces(wildcards.dataset)[wildcards.space]
+    generated = wildcards.dataset in GENERATED
+    return {
+        "space": wildcards.space,
+        "column": space.column,
+        "key": space.key,
+        "attributes": PLAN.attributes(wildcards.dataset),
+        "nested": generated,
+        "seed": STUDY.clusters.seed,
+        "draws": STUDY.clusters.permutations,
+        "confidence": STUDY.inference.confidence,
+    }
+
+
 def labels_file(wildcards):
     labels = STUDY.datasets[wildcards.dataset].labels
     return [labels.file] if labels else []
@@ -164,6 +218,10 @@ def per_encoder(encoders, place):
 
 def study_outputs(wildcards):
     """Everything that the default target makes."""
-    return [
-        f"{RESULTS}/{name}/similarity/{shard}.parquet" for name in GENERATED for shard in PLAN.embedding_shards(name)
+    tables = [
+        f"{RESULTS}/tables/{name}-{space}-{table}.csv"
+        for name in STUDY.datasets
+        for space in PLAN.spaces(name)
+        for table in ("clusters", "composition")
     ]
+    return tables + [f"{RESULTS}/{name}/projections.parquet" for name in STUDY.datasets] + [f"{RESULTS}/{name}/similarity/{shard}.parquet" for name in GENERATED for shard in PLAN.embedding_shards(name)]

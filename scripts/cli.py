@@ -3,20 +3,30 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import cyclopts
+from pydantic import BaseModel
 
 
 def run(main: Callable[..., None]) -> None:
     """Parse ``sys.argv`` by the signature of ``main`` and call it, logging to standard error.
 
-    Errors that a user can mend (bad input, a missing file) end with one line; anything else keeps its traceback for
-    the log.
+    A pydantic model is given as JSON and read in JSON mode, so that strict models accept it; a list as several words
+    behind its option.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # No hub is asked for anything while a job runs; fetch_model is the one rule that goes online and unsets these.
+    # No hub is asked for anything while a job runs; fetch_model is the one rule that goes online.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=""), result_action="return_none")
+    for name, annotation in main.__annotations__.items():
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            parameter = cyclopts.Parameter(converter=_from_json, accepts_keys=False, n_tokens=1)
+            main.__annotations__[name] = Annotated[annotation, parameter]
+    app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=""))
     app.default(main)
-    app(exit_on_error=True, print_error=True)
+    app()
+
+
+def _from_json(model: type[BaseModel], tokens: Sequence[cyclopts.Token]) -> BaseModel:
+    return model.model_validate_json(tokens[0].value)

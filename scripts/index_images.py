@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
+from scripts.lib.attributes import age_band
 from scripts.lib.config import FolderDataset
 from scripts.lib.images import attach_labels, index, list_images, match_labels, read_labels, utkface_labels
 from scripts.lib.keys import shard_index
@@ -28,6 +29,7 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     matched, problems = pd.DataFrame({"file": []}, dtype=object), pd.DataFrame({"path": [], "reason": []}, dtype=object)
     if dataset.utkface:
         matched, problems = utkface_labels(files)
+        matched["age_band"] = age_band(matched["age"])
     elif dataset.labels:
         table = read_labels(labels[0], column=dataset.labels.key)
         wanted = [*dataset.labels.columns, *filter(None, [dataset.labels.caption])]

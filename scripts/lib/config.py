@@ -296,8 +296,12 @@ class Clusters(Strict):
     """Clusters in the original space (method.md section 10)."""
 
     seed: Seed = Field(description="Seed of k-means.")
-    k: int | None = Field(ge=2, le=1000, description="Number of clusters; null chooses by silhouette.")
+    k: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        description="Number of clusters; null chooses by silhouette."
+    )
     k_max: int = Field(ge=2, le=1000, description="Largest number tried when k is null.")
+    bootstraps: int = Field(ge=2, le=1000, description="Resamples of the stability.")
+    permutations: int = Field(ge=19, le=100_000, description="Permutations of the null references.")
 
 
 class Report(Strict):

@@ -1,7 +1,7 @@
 """Image and text encoders: one registry that makes an encoder from its configuration (method.md section 2).
 
 Every encoder is loaded from a local folder with safetensors weights, uses the model's own preprocessing, and embeds
-in float32.
+in float32. The libraries are imported where they are used: each takes seconds, and a job needs one.
 """
 
 import logging
@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
-import timm
 import torch
-from diffusers import AutoencoderKL
-from diffusers.image_processor import VaeImageProcessor
-from open_clip.transformer import QuickGELU
 from PIL import Image
 
 from scripts.lib.config import Encoder, OpenClip, Timm, Vae
@@ -56,12 +51,15 @@ class ImageEncoder:
         """
         batches = [images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size)]
         workers = max(1, torch.get_num_threads())
-        with ThreadPoolExecutor(workers) as pool, torch.inference_mode():
+        with ThreadPoolExecutor(workers) as pool:
             ahead: deque[list] = deque()
             for batch in [*batches, *[()] * 2]:
                 ahead.append([pool.submit(lambda path: self.transform(decode(path)), path) for path in batch])
                 if len(ahead) > 2 and (ready := ahead.popleft()):
-                    yield self.forward(torch.stack([future.result() for future in ready]).to(self.device))
+                    stacked = torch.stack([future.result() for future in ready]).to(self.device)
+                    with torch.inference_mode():
+                        arrays = self.forward(stacked)
+                    yield arrays
 
 
 def load_encoder(settings: Encoder) -> ImageEncoder:
@@ -109,6 +107,9 @@ def weights_digest(folder: Path) -> dict[str, str]:
 
 
 def _open_clip(settings: OpenClip, folder: Path):
+    import open_clip
+    from open_clip.transformer import QuickGELU
+
     weights_digest(folder)
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}", device=device())
     has_quick_gelu = any(isinstance(module, QuickGELU) for module in model.modules())
@@ -126,6 +127,8 @@ def _open_clip(settings: OpenClip, folder: Path):
 
 
 def _timm(settings: Timm, folder: Path):
+    import timm
+
     weights_digest(folder)
     model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).to(device()).eval()
     config = timm.data.resolve_model_data_config(model)
@@ -156,6 +159,9 @@ def _timm(settings: Timm, folder: Path):
 
 
 def _vae(settings: Vae, folder: Path):
+    from diffusers import AutoencoderKL
+    from diffusers.image_processor import VaeImageProcessor
+
     weights_digest(folder)
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", use_safetensors=True, torch_dtype=torch.float32)
     vae = vae.to(device()).eval()
@@ -182,6 +188,8 @@ class TextEncoder:
 
 def load_text_encoder(settings: OpenClip) -> TextEncoder:
     """Make the text tower of an open_clip model; texts beyond its context are cut, and the log says how many."""
+    import open_clip
+
     folder = Path(settings.source.folder)
     weights = weights_digest(folder)
     model = open_clip.create_model(f"local-dir:{folder}", device=device()).eval()
@@ -208,4 +216,4 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
         "dtype": "float32",
         "versions": {name: version(name) for name in ("torch", "open_clip_torch")},
     }
-    return TextEncoder(encode, float(model.logit_scale.exp()), metadata)
+    return TextEncoder(encode, model.logit_scale.exp().item(), metadata)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,15 @@ from scripts.lib.keys import digest, file_digest, shard_index, shard_name
 
 LONGEST_SHARD = 200  # activities; their phrases travel on the command line of the prompts job
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where the vectors of a space are: folder below the dataset, column, and what their keys identify."""
+
+    folder: str
+    column: str = "vector"
+    key: str = "key"
 
 
 class Plan:
@@ -135,6 +145,23 @@ class Plan:
         """The space that each encoder's image vectors make."""
         spaces = self.encoders(dataset).items()
         return {name: f"{name}_image" if isinstance(encoder, OpenClip) else name for name, encoder in spaces}
+
+    def spaces(self, dataset: str) -> dict[str, Space]:
+        """Every space that a dataset is mapped and clustered in (method.md section 2)."""
+        spaces = {space: Space(f"embeddings/{name}") for name, space in self.image_spaces(dataset).items()}
+        if isinstance(self.study.datasets[dataset], GeneratedDataset):
+            spaces |= {f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts(dataset)}
+            spaces["latents"] = Space("latents", column="latents")
+        return spaces
+
+    def attributes(self, dataset: str) -> list[str]:
+        """Columns of the manifest that say who or what is shown."""
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, GeneratedDataset):
+            return ["group", "category"]
+        if settings.utkface:
+            return ["gender", "race", "age_band"]
+        return settings.labels.columns if settings.labels else []
 
     def texts(self, dataset: str) -> list[str]:
         """Encoders that embed prompts too."""

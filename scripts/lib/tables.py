@@ -123,6 +123,11 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return flat / norms
 
 
+def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The same table with these columns first."""
+    return frame[[*columns, *frame.columns.difference(columns, sort=False)]]
+
+
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a table that people read: UTF-8, ``\\n``, ten significant digits, formulas defused.
 

@@ -1,0 +1,65 @@
+"""Describe who is in the clusters of one space: composition, association and diversity."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.composition import association, composition
+from scripts.lib.diversity import diversity
+from scripts.lib.spaces import read_space
+from scripts.lib.tables import leading, read_table, write_csv
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """Which attributes to count, whether images are nested in activities, and what the files hold."""
+
+    space: str
+    column: str
+    key: str
+    attributes: list[str]
+    nested: bool
+    seed: int
+    draws: int
+    confidence: float
+
+
+def main(
+    *,
+    settings: Settings,
+    vectors: list[Path],
+    subjects: list[Path],
+    clusters: Path,
+    composed: Path,
+    associated: Path,
+    diverse: Path,
+) -> None:
+    values, table = read_space(vectors, settings.column, subjects, settings.key)
+    members = read_table(clusters)
+    blocks = table["activity_id"] + "/" + table["seed"].astype(str) if settings.nested else None
+    units = table["activity_id"] if settings.nested else None
+    counts, links = [], []
+    for method, chosen in members.groupby("method"):
+        labels = chosen.set_index("key")["cluster"].loc[table["key"]].to_numpy()
+        for attribute in settings.attributes:
+            about = {"space": settings.space, "algorithm": method, "attribute": attribute}
+            common = {"blocks": blocks, "seed": settings.seed}
+            part = composition(
+                table[attribute], labels, draws=settings.draws, confidence=settings.confidence, **common
+            )
+            counts.append(part.assign(**about))
+            links.append(association(table[attribute], labels, permutations=settings.draws, **common).assign(**about))
+    spread = [
+        diversity(values, table[attribute], units=units, seed=settings.seed, confidence=settings.confidence).assign(
+            space=settings.space, attribute=attribute
+        )
+        for attribute in settings.attributes
+    ]
+    write_csv(composed, leading(pd.concat(counts, ignore_index=True), ["space", "algorithm", "attribute"]))
+    write_csv(associated, leading(pd.concat(links, ignore_index=True), ["space", "algorithm", "attribute"]))
+    write_csv(diverse, leading(pd.concat(spread, ignore_index=True), ["space", "attribute"]))
+
+
+if __name__ == "__main__":
+    run(main)

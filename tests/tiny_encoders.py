@@ -1,0 +1,69 @@
+"""Encoders of the real libraries with random weights, a few megabytes, in the folders that the workflow reads."""
+
+import json
+from pathlib import Path
+
+import open_clip
+import timm
+import torch
+from safetensors.torch import save_file
+
+CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+NORMALISE = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+
+
+def tiny_clip(folder: Path, quick_gelu: bool = False) -> Path:
+    """An open_clip model of 16 dimensions."""
+    return save_clip(folder, CLIP | ({"quick_gelu": True} if quick_gelu else {}))
+
+
+def save_clip(folder: Path, model: dict) -> Path:
+    """Random weights for an open_clip configuration."""
+    folder.mkdir(parents=True)
+    config = {"model_cfg": model, "preprocess_cfg": NORMALISE}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_file(open_clip.CLIP(**model).state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+def tiny_dino(folder: Path) -> Path:
+    """A vision transformer with 4 x 4 patches and a class token."""
+    arguments = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    return save_timm(folder, "vit_small_patch16_224", 32, arguments)
+
+
+def tiny_resnet(folder: Path) -> Path:
+    """A residual network of 64 dimensions."""
+    arguments = {"layers": [1, 1, 1, 1], "channels": [8, 16, 32, 64]}
+    return save_timm(folder, "resnet18", 32, arguments)
+
+
+def save_timm(folder: Path, architecture: str, size: int, arguments: dict) -> Path:
+    """Random weights for a timm architecture."""
+    folder.mkdir(parents=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = timm.create_model(architecture, num_classes=0, **arguments)
+    config = {
+        "architecture": architecture,
+        "num_classes": 0,
+        "num_features": model.num_features,
+        "model_args": arguments,
+        "pretrained_cfg": {
+            "input_size": [3, size, size],
+            "mean": [0.485, 0.456, 0.406],
+            "std": [0.229, 0.224, 0.225],
+            "interpolation": "bicubic",
+            "crop_pct": 0.9,
+            "num_classes": 0,
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(model.state_dict(), folder / "model.safetensors")
+    return folder
