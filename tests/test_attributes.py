@@ -21,15 +21,11 @@ def faces(n: int = 600, seed: int = 0, signal: float = 1.0) -> tuple[np.ndarray,
     race = rng.choice(["asian", "black", "white"], n, p=[0.2, 0.3, 0.5])
     noise = rng.normal(0, np.where(race == "black", 2.5, 1), n)
     probability = 1 / (1 + np.exp(-(signal * (3 * truth - 2) + noise)))
-    groups = pd.DataFrame(
-        {"race": race, "gender": np.where(truth, "female", "male"), "age": rng.integers(0, 90, n)}
-    )
+    groups = pd.DataFrame({"race": race, "gender": np.where(truth, "female", "male"), "age": rng.integers(0, 90, n)})
     return truth, probability, groups.assign(age_band=attributes.age_band(groups["age"])).drop(columns="age")
 
 
-scored = st.lists(
-    st.tuples(st.booleans(), st.sampled_from([0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1])), min_size=1
-)
+scored = st.lists(st.tuples(st.booleans(), st.sampled_from([0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1])), min_size=1)
 
 
 def test_zero_shot_is_a_softmax_of_scaled_cosines():
@@ -119,15 +115,11 @@ def test_summary_and_published_figures():
 def test_error_rate_and_share_of_errors_are_two_things():
     truth = ["m"] * 90 + ["m"] * 10
     predicted = ["m"] * 81 + ["f"] * 9 + ["m"] * 7 + ["f"] * 3
-    table = attributes.errors(truth, predicted, pd.DataFrame({"race": ["a"] * 90 + ["b"] * 10})).set_index(
-        "group"
-    )
+    table = attributes.errors(truth, predicted, pd.DataFrame({"race": ["a"] * 90 + ["b"] * 10})).set_index("group")
     assert table["error_rate"].tolist() == [0.1, 0.3]
     assert table["share_of_errors"].tolist() == [0.75, 0.25]
     assert table["share_of_images"].tolist() == [0.9, 0.1]
-    assert (table.loc["b", "low"], table.loc["b", "high"]) == pytest.approx(
-        proportion_confint(3, 10, method="wilson")
-    )
+    assert (table.loc["b", "low"], table.loc["b", "high"]) == pytest.approx(proportion_confint(3, 10, method="wilson"))
     expected = proportion_confint(9, 12, method="wilson")
     assert (table.loc["a", "share_low"], table.loc["a", "share_high"]) == pytest.approx(expected)
 

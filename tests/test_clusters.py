@@ -10,9 +10,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples, silhouette_
 from scripts.lib import clusters
 
 
-def blobs(
-    sizes: tuple[int, ...] = (60, 40, 20), dim: int = 16, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def blobs(sizes: tuple[int, ...] = (60, 40, 20), dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Tight directions around orthogonal axes, and which is which."""
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(len(sizes)), sizes)
@@ -146,25 +144,19 @@ def test_blobs_are_stable_and_beat_the_null_and_noise_does_not():
     for name, points in (("blobs", vectors), ("noise", noise)):
         clustering = METHODS["kmeans"](points)
         options = {"seed": 0, "bootstraps": 5, "permutations": 19}
-        rows[name] = clusters.evaluate(points, clustering, METHODS["kmeans"], **options).set_index(
-            "statistic"
-        )
+        rows[name] = clusters.evaluate(points, clustering, METHODS["kmeans"], **options).set_index("statistic")
     assert rows["blobs"].loc["clusters", "estimate"] == 3
     assert rows["blobs"].loc["stability", "estimate"] > 0.99
     assert rows["noise"].loc["stability", "estimate"] < 0.6
     assert rows["blobs"].loc["silhouette_micro", "p"] == pytest.approx(1 / 20)
     assert rows["noise"].loc["silhouette_micro", "p"] > 0.1
-    assert (
-        rows["blobs"].loc["silhouette_micro", "null_high"] < rows["blobs"].loc["silhouette_micro", "estimate"]
-    )
+    assert rows["blobs"].loc["silhouette_micro", "null_high"] < rows["blobs"].loc["silhouette_micro", "estimate"]
 
 
 def test_where_nothing_was_clustered_the_table_goes_on():
     points = clusters.prepare(np.random.default_rng(2).normal(size=(40, 16)))
     fit = lambda x: clusters.dbscan(x, seed=0, eps=1e-6)  # noqa: E731
-    table = clusters.evaluate(points, fit(points), fit, seed=0, bootstraps=2, permutations=2).set_index(
-        "statistic"
-    )
+    table = clusters.evaluate(points, fit(points), fit, seed=0, bootstraps=2, permutations=2).set_index("statistic")
     assert table.loc["noise_share", "estimate"] == 1
     assert np.isnan(table.loc["silhouette_micro", "estimate"])
     assert "no silhouette" in table.loc["silhouette_micro", "note"]

@@ -12,9 +12,7 @@ from scripts.lib.composition import association, composition
 
 def spread(table: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Attribute (columns: a, b, ...) and cluster (rows) of each image of a table of counts."""
-    rows = [
-        (chr(97 + j), i) for i, line in enumerate(table) for j, count in enumerate(line) for _ in range(count)
-    ]
+    rows = [(chr(97 + j), i) for i, line in enumerate(table) for j, count in enumerate(line) for _ in range(count)]
     return np.array([value for value, _ in rows]), np.array([cluster for _, cluster in rows])
 
 
@@ -115,9 +113,7 @@ def test_association_is_scikit_learns():
 def test_p_of_association_is_uniform_without_association_and_small_with():
     rng = np.random.default_rng(1)
     p = [
-        association(rng.integers(0, 3, 90).astype(str), rng.integers(0, 3, 90), seed=i, permutations=99)["p"][
-            0
-        ]
+        association(rng.integers(0, 3, 90).astype(str), rng.integers(0, 3, 90), seed=i, permutations=99)["p"][0]
         for i in range(200)
     ]
     assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.10

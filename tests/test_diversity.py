@@ -61,9 +61,7 @@ def test_size_does_not_pass_for_diversity():
 
 
 def test_intervals_cover_what_another_sample_would_give():
-    truth = np.mean(
-        [[mean_distance(unit(draw(20, 1, s))), *vendi(unit(draw(20, 1, s)))] for s in range(1_000)], axis=0
-    )
+    truth = np.mean([[mean_distance(unit(draw(20, 1, s))), *vendi(unit(draw(20, 1, s)))] for s in range(1_000)], axis=0)
     hits = np.zeros(len(truth))
     for seed in range(100, 200):
         table = diversity(draw(60, 1, seed), ["a"] * 60, size=20, seed=seed, draws=60)

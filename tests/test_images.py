@@ -38,12 +38,7 @@ def png_header_only(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0"))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
@@ -143,9 +138,7 @@ def test_truncation_anywhere_is_refused(tmp_path, suffix):
 def test_corrupted_bytes_give_an_image_or_a_reason(tmp_path, suffix, edits):
     exif = Image.Exif()
     exif[images.ORIENTATION] = 6
-    halves().save(
-        tmp_path / "whole", format=suffix, **({"exif": exif} if suffix not in ("GIF", "BMP") else {})
-    )
+    halves().save(tmp_path / "whole", format=suffix, **({"exif": exif} if suffix not in ("GIF", "BMP") else {}))
     data = bytearray((tmp_path / "whole").read_bytes())
     for place, value in edits:
         data[int(place * len(data))] = value
@@ -188,9 +181,7 @@ def test_nothing_is_lost_in_a_hostile_folder(hostile):
     assert listed == sorted(set(listed))
     assert "notes.txt" not in listed
     manifest, rejects = images.index(hostile, listed)
-    assert sorted([*manifest["path"], *rejects["path"]]) == sorted(
-        f"{hostile.as_posix()}/{p}" for p in listed
-    )
+    assert sorted([*manifest["path"], *rejects["path"]]) == sorted(f"{hostile.as_posix()}/{p}" for p in listed)
     name = rejects["path"].str.removeprefix(f"{hostile.as_posix()}/")
     reasons = dict(zip(name, rejects["reason"], strict=True))
     assert set(manifest["path"].str.removeprefix(f"{hostile.as_posix()}/")) == {

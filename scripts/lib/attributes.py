@@ -85,9 +85,7 @@ def _scores(truth: np.ndarray, probability: np.ndarray, thresholds: np.ndarray) 
     )
 
 
-def sweep(
-    truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float] = THRESHOLDS
-) -> pd.DataFrame:
+def sweep(truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
     """Macro F and accuracy at each threshold; an image is positive when its probability is at least that.
 
     Parameters
@@ -136,14 +134,10 @@ def nested_threshold(
     columns = ["fold", "threshold", "n", "macro_f", "accuracy"]
     smallest = int(min(truth.sum(), (~truth).sum()))
     if smallest < folds:
-        return pd.DataFrame(
-            columns=columns
-        ), f"the smaller class has {smallest} images, fewer than {folds} folds"
+        return pd.DataFrame(columns=columns), f"the smaller class has {smallest} images, fewer than {folds} folds"
     predicted = np.zeros(len(truth))
     rows = []
-    for fold, (train, test) in enumerate(
-        StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth)
-    ):
+    for fold, (train, test) in enumerate(StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth)):
         threshold = best_threshold(truth[train], probability[train])["threshold"]
         predicted[test] = probability[test] >= threshold
         score = _scores(truth[test], probability[test], np.array([threshold])).iloc[0]
@@ -265,9 +259,7 @@ def wilson(successes: np.ndarray, n: np.ndarray, confidence: float = 0.95) -> tu
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def errors(
-    truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2
-) -> pd.DataFrame:
+def errors(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
     """Errors of each group: the rate within it, and its share of all errors, which some reports call a rate.
 
     Returns
@@ -293,9 +285,7 @@ def errors(
     return table
 
 
-def confusion(
-    truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2
-) -> pd.DataFrame:
+def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
     """Confusion matrix of each group, and of all.
 
     Returns
@@ -311,11 +301,7 @@ def confusion(
     rows = []
     for (attribute, group), part in long.groupby(["attribute", "group"], sort=True):
         at = part["position"].to_numpy(dtype=int)
-        counts = (
-            pd.crosstab(truth[at], predicted[at])
-            .reindex(index=labels, columns=labels, fill_value=0)
-            .to_numpy()
-        )
+        counts = pd.crosstab(truth[at], predicted[at]).reindex(index=labels, columns=labels, fill_value=0).to_numpy()
         shares = counts / np.where(counts.sum(1, keepdims=True) > 0, counts.sum(1, keepdims=True), np.nan)
         for (i, j), count in np.ndenumerate(counts):
             rows.append((attribute, group, labels[i], labels[j], int(count), shares[i, j]))
@@ -364,9 +350,7 @@ def gaps(
         rates = rates.drop(small)
         left_out = f"left out, fewer than {minimum} images: {', '.join(small)}" if len(small) else ""
         spans = (rates.max() - rates.min()).where(rates.notna().sum() > 1)
-        odds = (
-            "alarm" if np.nan_to_num(spans["alarm"], nan=-1) > np.nan_to_num(spans["hit"], nan=-1) else "hit"
-        )
+        odds = "alarm" if np.nan_to_num(spans["alarm"], nan=-1) > np.nan_to_num(spans["hit"], nan=-1) else "hit"
         chosen = {
             "worst_group_gap": "wrong",
             "demographic_parity_difference": "selected",
@@ -377,10 +361,7 @@ def gaps(
             notes = [left_out]
             if len(known) < 2:
                 notes.append("fewer than two groups to compare")
-            if (
-                statistic.startswith("equalized")
-                and (lacking := rates[["hit", "alarm"]].isna().any(axis=1)).any()
-            ):
+            if statistic.startswith("equalized") and (lacking := rates[["hit", "alarm"]].isna().any(axis=1)).any():
                 notes.append(f"no true or no false images in: {', '.join(rates.index[lacking])}")
             ends = (known.idxmin(), known.idxmax()) if len(known) else ("", "")
             note = "; ".join(filter(None, notes))

@@ -120,9 +120,7 @@ def word_log_odds(
             if 0 < here_n < total and everywhere < total:
                 delta, z = _log_odds(here, here_n, everywhere - here, total - here_n, prior, prior_words)
             rest = (everywhere - here, total - here_n)
-            rows.append(
-                (cluster, KINDS.get(category, category), category, word, here, here_n, *rest, delta, z)
-            )
+            rows.append((cluster, KINDS.get(category, category), category, word, here, here_n, *rest, delta, z))
     columns = [
         "cluster",
         "kind",
@@ -147,9 +145,7 @@ def word_log_odds(
     return table
 
 
-def _log_odds(
-    here: int, here_n: int, there: int, there_n: int, prior: float, prior_n: float
-) -> tuple[float, float]:
+def _log_odds(here: int, here_n: int, there: int, there_n: int, prior: float, prior_n: float) -> tuple[float, float]:
     odds_here = (here + prior) / (here_n + prior_n - here - prior)
     odds_there = (there + prior) / (there_n + prior_n - there - prior)
     delta = float(np.log(odds_here) - np.log(odds_there))

@@ -49,7 +49,8 @@ Fit = Callable[[np.ndarray], Clustering]
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
+    """One thread for BLAS and OpenMP, and small blocks of distances."""
     with threadpool_limits(1), config_context(working_memory=128):
         yield
 
@@ -66,9 +67,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
     if bad.any():
-        raise ValueError(
-            f"vector {int(np.argmax(bad))} is zero or not finite: embed that image again or drop it"
-        )
+        raise ValueError(f"vector {int(np.argmax(bad))} is zero or not finite: embed that image again or drop it")
     return vectors / norms
 
 
@@ -90,7 +89,7 @@ def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:
     points = unit(vectors)
     if components is None or components >= min(points.shape):
         return points
-    with _reproducible():
+    with reproducible():
         return PCA(components, svd_solver="covariance_eigh").fit_transform(points).astype(np.float32)
 
 
@@ -130,7 +129,7 @@ def kmeans(points: np.ndarray, k: int, *, seed: int, starts: int = 10, limit: in
     if distinct < k:
         notes.append(f"k reduced from {k} to {distinct}, the number of distinct points")
         k = distinct
-    with _reproducible():
+    with reproducible():
         model = KMeans(k, n_init=starts, random_state=seed).fit(points[chosen])
         if len(chosen) < len(points):
             notes.append(f"starts on a sample of {len(chosen)} of {len(points)} points, refined on all")
@@ -187,10 +186,8 @@ def dbscan(
     chosen = sample(len(points), limit, seed)
     part = points[chosen]
     if len(part) <= min_samples:
-        return Clustering(
-            "dbscan", np.full(len(points), NOISE), f"{len(part)} points, min_samples {min_samples}"
-        )
-    with _reproducible():
+        return Clustering("dbscan", np.full(len(points), NOISE), f"{len(part)} points, min_samples {min_samples}")
+    with reproducible():
         if eps is None:
             finder = NearestNeighbors(n_neighbors=min_samples, algorithm="brute").fit(part)
             eps = _knee(np.sort(finder.kneighbors(part)[0][:, -1]))
@@ -201,9 +198,7 @@ def dbscan(
         core = model.core_sample_indices_
         labels = _propagate(points, chosen, model.labels_, core, eps)
     note = _sampled(len(part), len(points))
-    return Clustering(
-        method, _by_size(labels), note and note + "; others join the nearest core point within eps"
-    )
+    return Clustering(method, _by_size(labels), note and note + "; others join the nearest core point within eps")
 
 
 def _knee(rising: np.ndarray) -> float:
@@ -227,14 +222,12 @@ def hdbscan(
     part = points[chosen]
     if len(part) < max(min_cluster_size, min_samples + 1):
         return Clustering(method, np.full(len(points), NOISE), f"only {len(part)} points")
-    with _reproducible():
+    with reproducible():
         # The tree algorithms need O(n) memory; "brute" would hold the whole distance matrix.
         model = HDBSCAN(min_cluster_size, min_samples=min_samples, algorithm="kd_tree", copy=True).fit(part)
         labels = _propagate(points, chosen, model.labels_, np.arange(len(part)), np.inf)
     note = _sampled(len(part), len(points))
-    return Clustering(
-        method, _by_size(labels), note and note + "; others take the label of the nearest sampled point"
-    )
+    return Clustering(method, _by_size(labels), note and note + "; others take the label of the nearest sampled point")
 
 
 def _propagate(
@@ -269,9 +262,7 @@ def silhouette(points: np.ndarray, labels: np.ndarray, *, seed: int, limit: int 
     """
     inside = np.flatnonzero(labels != NOISE)
     names, sizes = np.unique(labels[inside], return_counts=True)
-    notes = (
-        [f"{len(labels) - len(inside)} points in no cluster left out"] if len(inside) < len(labels) else []
-    )
+    notes = [f"{len(labels) - len(inside)} points in no cluster left out"] if len(inside) < len(labels) else []
     rng = np.random.default_rng(seed)
     if len(inside) > limit:
         take = np.minimum(sizes, np.maximum(20, np.ceil(limit * sizes / len(inside)).astype(int)))
@@ -284,7 +275,7 @@ def silhouette(points: np.ndarray, labels: np.ndarray, *, seed: int, limit: int 
     else:
         chosen = inside
     if 2 <= len(names) < len(chosen):
-        with _reproducible():
+        with reproducible():
             scores = silhouette_samples(points[chosen], labels[chosen])
         means = pd.Series(scores).groupby(labels[chosen]).mean().reindex(names).to_numpy()
         micro, macro = np.average(means, weights=sizes), means.mean()
@@ -397,9 +388,7 @@ def evaluate(
     """
     labels, n = clustering.labels, len(clustering.labels)
     overall = silhouette(points, labels, seed=seed).set_index("cluster")
-    null = null_reference(points, fit, seed=seed, permutations=permutations, limit=limit).set_index(
-        "statistic"
-    )
+    null = null_reference(points, fit, seed=seed, permutations=permutations, limit=limit).set_index("statistic")
     rows = [
         {"statistic": "clusters", "n": n, "estimate": clustering.count, "note": clustering.note},
         {

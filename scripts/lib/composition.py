@@ -156,9 +156,7 @@ def _block_permutation(
     rows: np.ndarray, columns: np.ndarray, blocks: np.ndarray, table: np.ndarray, seed: int, draws: int
 ) -> np.ndarray:
     """Two-sided p of each cell: how often permuting within blocks is as far from the permutations' mean."""
-    counts = np.array(
-        [_count(rows, c, table.shape) for c in _within(columns, blocks, seed, draws)], dtype=float
-    )
+    counts = np.array([_count(rows, c, table.shape) for c in _within(columns, blocks, seed, draws)], dtype=float)
     centre = counts.mean(0)
     extreme = np.abs(counts - centre) >= np.abs(table - centre) - 1e-9
     return (extreme.sum(0) + 1) / (draws + 1)
@@ -225,9 +223,7 @@ def association(
         null = np.array([_count(rows, c, shape) for c in _within(columns, codes, seed, permutations)])
         method = f"{permutations} permutations within blocks"
     p = (np.sum(_information(null) >= _information(table) - 1e-12) + 1) / (permutations + 1)
-    estimates = [
-        f(columns, rows) for f in (adjusted_mutual_info_score, homogeneity_score, completeness_score)
-    ]
+    estimates = [f(columns, rows) for f in (adjusted_mutual_info_score, homogeneity_score, completeness_score)]
     return pd.DataFrame(
         {
             "statistic": names,

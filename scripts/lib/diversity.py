@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scripts.lib.clusters import unit
+from scripts.lib.clusters import reproducible, unit
 
 ORDERS = (0.5, 1.0, 2.0, np.inf)
 
@@ -67,7 +67,7 @@ def diversity(
     units: Sequence | None = None,
     size: int | None = None,
     seed: int = 0,
-    draws: int = 100,
+    draws: int = 50,
     limit: int = 1_000,
     minimum: int = 10,
     confidence: float = 0.95,
@@ -115,11 +115,10 @@ def diversity(
         error = estimate.copy()
         note = ""
         if size is None or count < max(minimum, size + 1):
-            note = f"{count} are too few to rarefy" + (
-                f" to {size}" if size else f": at least {minimum} are needed"
-            )
+            note = f"{count} are too few to rarefy" + (f" to {size}" if size else f": at least {minimum} are needed")
         else:
-            scores = _subsets(x, pd.factorize(units[rows])[0], size, draws, np.random.default_rng(seed))
+            with reproducible():
+                scores = _subsets(x, pd.factorize(units[rows])[0], size, draws, np.random.default_rng(seed))
             estimate = scores.mean(axis=0)
             error = scores.std(axis=0, ddof=1) * np.sqrt(size / (count - size))
         # The mean distance is unbiased at any size, so all images estimate it.

@@ -240,9 +240,7 @@ def _check_place(root: Path, path: Path) -> None:
         raise UnreadableImage("leads out of the folder: links are not followed there")
     if real.is_dir():
         link = path.is_symlink()
-        raise UnreadableImage(
-            "symbolic link to a folder: not followed" if link else "folder that cannot be read"
-        )
+        raise UnreadableImage("symbolic link to a folder: not followed" if link else "folder that cannot be read")
 
 
 # --- Labels -----------------------------------------------------------------------------------------------
@@ -435,9 +433,7 @@ def open_images_labels(
         names = pd.read_csv(descriptions, header=None, dtype=str, keep_default_na=False).set_index(0)[1]
     except (ValueError, OSError) as error:
         raise ValueError(f"{labels}, {descriptions}: not Open Images label files ({error})") from error
-    rows = rows.assign(
-        label=rows["LabelName"].map(names[~names.index.duplicated()]).fillna(rows["LabelName"])
-    )
+    rows = rows.assign(label=rows["LabelName"].map(names[~names.index.duplicated()]).fillna(rows["LabelName"]))
     rows = rows.drop_duplicates(["ImageID", "label"])
     rows["images"] = rows.groupby("label")["ImageID"].transform("size")
     rows = rows[rows["images"] >= min_images].sort_values(["ImageID", "images", "label"])

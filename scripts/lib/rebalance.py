@@ -8,9 +8,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import PCA
 
-from scripts.lib.clusters import sample, unit
+from scripts.lib.clusters import reproducible, sample, unit
 
-BLOCK = 2_048
+BLOCK = 1_024
 
 
 def near_duplicates(
@@ -46,7 +46,8 @@ def near_duplicates(
     first = np.full(len(files), len(points))
     np.minimum.at(first, codes, np.arange(len(points)))
     group = first[codes]
-    group = _join_near(points, np.unique(group), group, threshold, min(components, points.shape[1]))
+    with reproducible():
+        group = _join_near(points, np.unique(group), group, threshold, min(components, points.shape[1]))
     later = np.flatnonzero(group < np.arange(len(points)))
     leader = group[later]
     return pd.DataFrame(
@@ -67,27 +68,25 @@ def _join_near(
     if len(distinct) < 2:
         return group
     components = min(components, len(distinct))
-    fitted = PCA(components, svd_solver="covariance_eigh").fit(
-        points[distinct[sample(len(distinct), 20_000, 0)]]
-    )
+    fitted = PCA(components, svd_solver="covariance_eigh").fit(points[distinct[sample(len(distinct), 20_000, 0)]])
     short = fitted.transform(points[distinct]).astype(np.float32)
     order = np.argsort(short[:, 0], kind="stable")
     distinct, short = distinct[order], short[order]
     # Unit vectors: |x - y|^2 = 2 - 2 cos. The margin is for float32.
     reach = 2 - 2 * threshold + 1e-4
-    norms = np.einsum("ij,ij->i", short, short)
+    # One product gives |x|^2 + |y|^2 - 2 <x, y>.
+    norms = np.einsum("ij,ij->i", short, short)[:, None]
+    left = np.hstack([short, norms, np.ones_like(norms)])
+    right = np.hstack([-2 * short, np.ones_like(norms), norms]).T.copy()
     for start in range(0, len(distinct), BLOCK):
         mine = slice(start, start + BLOCK)
-        end = np.searchsorted(short[:, 0], short[mine, 0][-1] + np.sqrt(reach), side="right")
-        for other in range(start, int(end), BLOCK):
-            theirs = slice(other, min(other + BLOCK, int(end)))
-            squared = norms[mine, None] + norms[None, theirs] - 2 * short[mine] @ short[theirs].T
-            i, j = np.nonzero(squared <= reach)
+        end = int(np.searchsorted(short[:, 0], short[mine, 0][-1] + np.sqrt(reach), side="right"))
+        for other in range(start, end, BLOCK):
+            i, j = np.nonzero(left[mine] @ right[:, other : min(other + BLOCK, end)] <= reach)
             i, j = i + start, j + other
             i, j = i[i < j], j[i < j]
             near = [
-                np.einsum("ij,ij->i", points[distinct[i[part]]], points[distinct[j[part]]])
-                >= threshold - 1e-6
+                np.einsum("ij,ij->i", points[distinct[i[part]]], points[distinct[j[part]]]) >= threshold - 1e-6
                 for part in (slice(at, at + 16 * BLOCK) for at in range(0, len(i), 16 * BLOCK))
             ]
             if near and (chosen := np.concatenate(near)).any():
@@ -99,9 +98,7 @@ def _join(group: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     n = len(group)
     everyone = np.arange(n)
     rows, columns = np.concatenate([everyone, i]), np.concatenate([group, j])
-    _, label = connected_components(
-        coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(n, n)), False
-    )
+    _, label = connected_components(coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(n, n)), False)
     first = np.full(label.max() + 1, n)
     np.minimum.at(first, label, everyone)
     return first[label]
@@ -157,9 +154,7 @@ def balancing_weights(
         for name, (codes, wanted) in coded.items():
             present = np.bincount(codes[at], minlength=len(wanted)) > 0
             if lacking := list(wanted.index[(wanted > 0) & ~present]):
-                notes.append(
-                    (cluster, name, f"no image with {', '.join(lacking)}: the others share its part")
-                )
+                notes.append((cluster, name, f"no image with {', '.join(lacking)}: the others share its part"))
             reachable = wanted.to_numpy() * present
             if reachable.sum() > 0:
                 margins[name] = (codes[at], reachable / reachable.sum())
@@ -202,9 +197,7 @@ def _rake(
     return weights / weights.mean(), missed
 
 
-def keep_list(
-    attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, *, seed: int
-) -> np.ndarray:
+def keep_list(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, *, seed: int) -> np.ndarray:
     """Images to keep so that counting them does what the weights do.
 
     Images with the same attributes in the same cluster share a weight; of each such cell the part
@@ -238,9 +231,7 @@ def keep_list(
     return kept
 
 
-def before_after(
-    attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, kept: np.ndarray
-) -> pd.DataFrame:
+def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> pd.DataFrame:
     """Composition of each cluster as it is, weighted, and reduced to the keep-list.
 
     Returns
@@ -253,18 +244,14 @@ def before_after(
     frames = []
     for name in attributes:
         data = pd.DataFrame({"cluster": clusters, "value": attributes[name].astype(object).to_numpy()})
-        data = data.assign(
-            n=1.0, weighted_n=weights, kept_n=np.asarray(kept, float), square=np.square(weights)
-        )
+        data = data.assign(n=1.0, weighted_n=weights, kept_n=np.asarray(kept, float), square=np.square(weights))
         data = data.dropna(subset="value").astype({"value": str})
         table = data.groupby(["cluster", "value"], sort=True).sum()
         total = table.groupby("cluster").transform("sum")
         with np.errstate(invalid="ignore"):
             shares = (table / total).add_suffix("_share").rename(columns={"n_share": "share"})
         shares.columns = shares.columns.str.replace("_n_share", "_share")
-        table = table.join(shares).assign(
-            attribute=name, effective_n=total["weighted_n"] ** 2 / total["square"]
-        )
+        table = table.join(shares).assign(attribute=name, effective_n=total["weighted_n"] ** 2 / total["square"])
         frames.append(table.reset_index())
     columns = [
         "cluster",
@@ -279,6 +266,4 @@ def before_after(
     ]
     columns.append("effective_n")
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return table.astype({"n": int, "kept_n": int}).sort_values(
-        ["cluster", "attribute", "value"], ignore_index=True
-    )
+    return table.astype({"n": int, "kept_n": int}).sort_values(["cluster", "attribute", "value"], ignore_index=True)
