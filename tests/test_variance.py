@@ -179,3 +179,13 @@ def test_when_activities_are_the_limit_the_planner_says_how_many():
     assert plan.loc["one activity", "seeds"] > 2
     with pytest.raises(ValueError, match="width"):
         variance.seeds_needed(components, width=0, confidence=0.95)
+
+
+def test_a_group_without_images_is_no_replicate():
+    values = simulate(8, 4, 3, (0.5, 0.2, 0.3, 0.4), np.random.default_rng(9))
+    frame, pairs = long(values), [("young", "middle"), ("young", "older")]
+    gone = variance.variance_components(frame[frame["group"] != "older"], pairs, **FAST)
+    two = variance.variance_components(frame, pairs[:1], **FAST)
+    kept = gone[gone["contrast"] != "young-older"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, two)
+    assert gone[gone["contrast"] == "young-older"]["note"].str.startswith("fewer than two").all()

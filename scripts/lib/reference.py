@@ -67,6 +67,7 @@ class ReferenceSums:
             must come together.
         """
         activities, groups, seeds = np.asarray(activities), np.asarray(groups), np.asarray(seeds)
+        unit = _unit(vectors, activities)
         order = np.argsort(activities, kind="stable")
         names, starts = np.unique(activities[order], return_index=True)
         for activity, rows in zip(names.tolist(), np.split(order, starts[1:]), strict=True):
@@ -76,8 +77,7 @@ class ReferenceSums:
             rows = rows[np.lexsort((seeds[rows], groups[rows]))]
             if len(set(zip(groups[rows].tolist(), seeds[rows].tolist(), strict=True))) < len(rows):
                 raise ValueError(f"activity {activity!r}: two images of one group and seed; keep one")
-            unit = _unit(vectors[rows], activity)
-            self._add_activity(activity, unit, groups[rows], seeds[rows])
+            self._add_activity(activity, unit[rows], groups[rows], seeds[rows])
 
     def _add_activity(self, activity: str, unit: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> None:
         is_neutral = groups == self.neutral
@@ -215,9 +215,11 @@ def normalise(
     return frame.assign(**{f"{name}_units": (frame[name].to_numpy() - floor) / scale for name in columns})
 
 
-def _unit(vectors: np.ndarray, activity: str) -> np.ndarray:
+def _unit(vectors: np.ndarray, activities: np.ndarray) -> np.ndarray:
     vectors = np.asarray(vectors, dtype=np.float64)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not (np.isfinite(norms) & (norms > 0)).all():
-        raise ValueError(f"activity {activity!r}: a vector is zero or not finite; exclude its image")
+    good = (np.isfinite(norms) & (norms > 0))[:, 0]
+    if not good.all():
+        name = str(activities[~good][0])
+        raise ValueError(f"activity {name!r}: a vector is zero or not finite; exclude its image")
     return vectors / norms

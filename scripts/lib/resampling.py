@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-# Weights held in memory at once: 4 M float64 cells are 32 MB, whatever the number of activities.
-BLOCK_CELLS = 1 << 22
+# Weights made at once. Half a megabyte stays in the cache; large arrays cost page faults.
+BLOCK_CELLS = 1 << 16
 # Differences below this share of a column's scale are rounding, not data: equal values must count as ties.
 ROUNDING = 1e-12
 

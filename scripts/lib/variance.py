@@ -62,30 +62,20 @@ def variance_components(
     units = ["activity_id", "seed"]
     wide = by_group(similarity, [*CELL, *units], groups)
     gaps = differences(similarity, pairs).set_index([*CELL, "contrast", *units])["value"].sort_index()
-    rows = []
+    cubes = {}
     for cell, part in wide.groupby(CELL):
         frames = {ALL_GROUPS: part.droplevel(CELL)}
         frames |= {f"{a}-{b}": gaps.loc[(*cell, f"{a}-{b}")].to_frame() for a, b in pairs}
-        for contrast, frame in frames.items():
-            table = _components_of(_cube(frame), resamples, confidence, seed)
-            rows.append(table.assign(**dict(zip(CELL, cell, strict=True)), contrast=contrast))
-    frame = pd.concat(rows, ignore_index=True).assign(
-        method="Henderson method I; BCa bootstrap over activities"
-    )
-    columns = [
-        *CELL,
-        "contrast",
-        "component",
-        "n",
-        "n_seeds",
-        "estimate",
-        "low",
-        "high",
-        "share",
-        "method",
-        "note",
+        cubes |= {(*cell, contrast): _cube(frame) for contrast, frame in frames.items()}
+    replicates = _replicates([cube for cube in cubes.values() if not _hindrance(cube)], resamples, seed)
+    rows = [
+        _table(cube, replicates, confidence).assign(**dict(zip([*CELL, "contrast"], key, strict=True)))
+        for key, cube in cubes.items()
     ]
-    return frame[columns]
+    frame = pd.concat(rows, ignore_index=True)
+    frame["method"] = "Henderson method I; BCa bootstrap over activities"
+    columns = ["component", "n", "n_seeds", "estimate", "low", "high", "share", "method", "note"]
+    return frame[[*CELL, "contrast", *columns]]
 
 
 def seeds_needed(
@@ -162,25 +152,24 @@ def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     filled = np.where(finite, values, 0.0)
     counts, sums = finite.sum(2).astype(float), filled.sum(2)
     count_a, sum_a = counts.sum(1), sums.sum(1)
-    total = weights @ count_a
-    count_s = weights @ counts
-
-    def over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-        return np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom > 0)
-
-    t_mean = (weights @ sum_a) ** 2 / total
-    t_activity = weights @ over(sum_a**2, count_a)
-    t_seed = over((weights @ sums) ** 2, count_s).sum(1)
-    t_cell = weights @ over(sums**2, counts).sum(1)
-    t_all = weights @ (filled**2).sum((1, 2))
-    n_activity, n_seed = weights @ (count_a > 0), (count_s > 0).sum(1)
-    n_cell = weights @ (counts > 0).sum(1)
+    # Everything is a weighted sum over activities, so that one product serves all sets.
+    scalars = np.column_stack(
+        [
+            *(count_a, sum_a, _over(sum_a**2, count_a), _over(sums**2, counts).sum(1)),
+            *((filled**2).sum((1, 2)), count_a > 0, (counts > 0).sum(1)),
+            *(count_a**2, (counts**2).sum(1), _over((counts**2).sum(1), count_a)),
+        ]
+    )
+    summed = weights @ np.column_stack([scalars, counts, sums, counts**2])
+    total, mean_sum, t_activity, t_cell, t_all, n_activity, n_cell = summed[:, :7].T
+    square_a, square_cell, c_activity = summed[:, 7:10].T
+    count_s, sum_s, square_s = np.split(summed[:, 10:], 3, axis=1)
+    n_seed = (count_s > 0).sum(1)
+    t_mean, t_seed = mean_sum**2 / total, _over(sum_s**2, count_s).sum(1)
 
     # k: coefficients in E[t_mean]; c: coefficients of the other factor in E[t_activity] and E[t_seed].
-    k_activity, k_seed = weights @ count_a**2 / total, (count_s**2).sum(1) / total
-    k_cell = weights @ (counts**2).sum(1) / total
-    c_activity = weights @ over((counts**2).sum(1), count_a)
-    c_seed = over(weights @ counts**2, count_s).sum(1)
+    k_activity, k_seed, k_cell = square_a / total, (count_s**2).sum(1) / total, square_cell / total
+    c_seed = _over(square_s, count_s).sum(1)
     zero = np.zeros_like(total)
     left = np.array(
         [
@@ -202,9 +191,16 @@ def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return solved if replicates > 1 else np.insert(solved, 2, np.nan, axis=1)
 
 
+def _over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Quotient, zero where nothing was counted."""
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
 def _solve(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve each system; NaN where a resample has too few distinct units to tell the components apart."""
-    regular = np.linalg.cond(left) < 1 / np.finfo(float).eps
+    # The determinant against Hadamard's bound: a test of singularity without a decomposition of its own.
+    bound = np.linalg.norm(left, axis=2).prod(axis=1)
+    regular = np.abs(np.linalg.det(left)) > 1e-12 * bound
     solved = np.full(right.shape, np.nan)
     solved[regular] = np.linalg.solve(left[regular], right[regular][..., None])[..., 0]
     return solved
@@ -220,46 +216,60 @@ def _summary(raw: np.ndarray, n_seeds: int) -> np.ndarray:
     return np.column_stack([parts, icc, mean_icc])
 
 
-def _components_of(cube: np.ndarray, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
-    present = np.isfinite(cube).any(2)
-    cube = cube[present.any(1)][:, present.any(0)]
-    n, n_seeds, replicates = cube.shape
+def _hindrance(cube: np.ndarray) -> str:
+    """Why a cube has no components; empty when it has."""
+    if cube.shape[0] < 2:
+        return "fewer than two activities: no components"
+    if cube.shape[1] < 2:
+        return "one seed: seed and residual cannot be told from activity"
+    if np.nanmax(np.abs(cube - np.nanmean(cube, axis=(0, 1)))) <= ROUNDING * np.nanmax(np.abs(cube)):
+        return "the same value everywhere: no variance to divide"
+    if np.isnan(estimate_components(cube, np.ones((1, len(cube))))[0, 0]):
+        return "too few images: the components cannot be told apart"
+    return ""
+
+
+def _replicates(cubes: list[np.ndarray], resamples: int, seed: int) -> dict[int, np.ndarray]:
+    """Bootstrap summaries of each cube, by its identity; cubes of as many activities share their draws."""
+    drawn = {id(cube): np.empty((resamples, 6)) for cube in cubes}
+    for n in sorted({len(cube) for cube in cubes}):
+        for block, weights in resample_weights(n, resamples, np.random.default_rng([seed, n])):
+            for cube in cubes:
+                if len(cube) == n:
+                    drawn[id(cube)][block] = _summary(estimate_components(cube, weights), cube.shape[1])
+    return drawn
+
+
+def _table(cube: np.ndarray, replicates: dict[int, np.ndarray], confidence: float) -> pd.DataFrame:
+    """The rows of one cell and contrast."""
+    n, n_seeds, levels = cube.shape
     names = [*COMPONENTS, "ICC of one seed", "ICC of the seed mean"]
-    table = pd.DataFrame({"component": names, "n": n, "n_seeds": n_seeds})
-    for name in ("estimate", "low", "high", "share"):
-        table[name] = np.nan
-    table["note"] = ""
-    if replicates == 1:
+    table = pd.DataFrame({"component": names, "n": n, "n_seeds": n_seeds, "note": _hindrance(cube)})
+    table[["estimate", "low", "high", "share"]] = np.nan
+    if table["note"][0]:
+        return table
+    if levels == 1:
         table.loc[2, "note"] = CONFOUNDED
-    centred = cube - np.nanmean(cube, axis=(0, 1), keepdims=True) if n else cube
-    if n < 2:
-        return table.assign(note="fewer than two activities: no components")
-    if n_seeds < 2:
-        return table.assign(note="one seed: seed and residual cannot be told from activity")
-    if np.nanmax(np.abs(centred)) <= ROUNDING * np.nanmax(np.abs(cube)):
-        return table.assign(note="the same value everywhere: no variance to divide")
     point = _summary(estimate_components(cube, np.ones((1, n))), n_seeds)[0]
-    if np.isnan(point[0]):
-        return table.assign(note="too few images: the components cannot be told apart")
     jackknife = _summary(estimate_components(cube, 1 - np.eye(n)), n_seeds)
-    replicate = np.empty((resamples, len(names)))
-    for block, weights in resample_weights(n, resamples, np.random.default_rng([seed, n])):
-        replicate[block] = _summary(estimate_components(cube, weights), n_seeds)
     table["estimate"] = point
     table["share"] = [*point[:4] / np.nansum(point[:4]), np.nan, np.nan]
     known = np.isfinite(point) & np.isfinite(jackknife).all(0)
+    drawn = replicates[id(cube)][:, known]
     # A resample with fewer than two distinct activities has no components; it is as rare as n ** (1 - n).
-    usable = np.isfinite(replicate[:, known]).all(1)
+    drawn = drawn[np.isfinite(drawn).all(1)]
     influence = (jackknife.mean(0) - jackknife)[:, known]
-    limits = bca_limits(point[known], replicate[usable][:, known].T, influence, confidence)
+    limits = bca_limits(point[known], drawn.T, influence, confidence)
     table.loc[known, "low"], table.loc[known, "high"] = limits
     return table
 
 
 def _cube(frame: pd.DataFrame) -> np.ndarray:
-    """Activities x seeds x columns of a frame indexed by (activity_id, seed)."""
+    """Activities x seeds x columns of a frame indexed by (activity_id, seed), without empty ones."""
     wide = frame.unstack("seed").sort_index(axis=0)
-    return wide.to_numpy(dtype=float).reshape(len(wide), frame.shape[1], -1).transpose(0, 2, 1)
+    cube = wide.to_numpy(dtype=float).reshape(len(wide), frame.shape[1], -1).transpose(0, 2, 1)
+    present = np.isfinite(cube)
+    return cube[np.ix_(present.any((1, 2)), present.any((0, 2)), present.any((0, 1)))]
 
 
 def _plans(row: pd.Series, confidence: float) -> list[dict[str, object]]:
@@ -287,9 +297,7 @@ def _plans(row: pd.Series, confidence: float) -> list[dict[str, object]]:
     widths = 2 * stats.t.ppf((1 + confidence) / 2, seeds - 1) * np.sqrt((shared + residual) / seeds)
     enough = np.flatnonzero(widths <= width)
     one = blank | {"target": "one activity", "width_now": widths[min(now, MOST_SEEDS) - 2]}
-    one |= (
-        {"seeds": int(seeds[enough[0]]), "note": ""}
-        if enough.size
-        else {"note": f"more than {MOST_SEEDS} seeds"}
-    )
+    one["note"] = "" if enough.size else f"more than {MOST_SEEDS} seeds"
+    if enough.size:
+        one["seeds"] = int(seeds[enough[0]])
     return [mean, one]
