@@ -39,6 +39,7 @@ def test_blocks_do_not_lose_pairs(monkeypatch):
     shuffled = rng.permutation(300)
     whole = near_duplicates(x[shuffled], files(300))
     monkeypatch.setattr(rebalance, "BLOCK", 7)
+    monkeypatch.setattr(rebalance, "MAX_PAIRS", 2)
     assert near_duplicates(x[shuffled], files(300)).equals(whole)
     assert len(whole) == 150
 

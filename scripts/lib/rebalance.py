@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from scripts.lib.clusters import reproducible, sample, unit
 
 BLOCK = 1_024
+MAX_PAIRS = 1_000_000  # held before they are joined; all images of a set may be near each other
 
 
 def near_duplicates(
@@ -81,23 +82,29 @@ def _join_near(
     for start in range(0, len(distinct), BLOCK):
         mine = slice(start, start + BLOCK)
         end = int(np.searchsorted(short[:, 0], short[mine, 0][-1] + np.sqrt(reach), side="right"))
+        pairs = [np.empty((2, 0), dtype=int)]
         for other in range(start, end, BLOCK):
-            i, j = np.nonzero(left[mine] @ right[:, other : min(other + BLOCK, end)] <= reach)
-            i, j = i + start, j + other
-            i, j = i[i < j], j[i < j]
-            near = [
-                np.einsum("ij,ij->i", points[distinct[i[part]]], points[distinct[j[part]]]) >= threshold - 1e-6
-                for part in (slice(at, at + 16 * BLOCK) for at in range(0, len(i), 16 * BLOCK))
-            ]
-            if near and (chosen := np.concatenate(near)).any():
-                group = _join(group, distinct[i[chosen]], distinct[j[chosen]])
+            squared = left[mine] @ right[:, other : min(other + BLOCK, end)]
+            i, j = np.divmod(np.flatnonzero(squared <= reach), squared.shape[1])
+            i, j = distinct[i + start], distinct[j + other]
+            # What is joined already needs no comparison: thousands of copies stay cheap.
+            apart = group[i] != group[j]
+            i, j = i[apart], j[apart]
+            for part in (slice(at, at + 16 * BLOCK) for at in range(0, len(i), 16 * BLOCK)):
+                near = np.einsum("ij,ij->i", points[i[part]], points[j[part]]) >= threshold - 1e-6
+                pairs.append(np.stack([i[part][near], j[part][near]]))
+            if sum(pair.shape[1] for pair in pairs) > MAX_PAIRS:
+                group, pairs = _join(group, np.concatenate(pairs, axis=1)), pairs[:1]
+        group = _join(group, np.concatenate(pairs, axis=1))
     return group
 
 
-def _join(group: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+def _join(group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    if not pairs.size:
+        return group
     n = len(group)
     everyone = np.arange(n)
-    rows, columns = np.concatenate([everyone, i]), np.concatenate([group, j])
+    rows, columns = np.concatenate([everyone, pairs[0]]), np.concatenate([group, pairs[1]])
     _, label = connected_components(coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(n, n)), False)
     first = np.full(label.max() + 1, n)
     np.minimum.at(first, label, everyone)
