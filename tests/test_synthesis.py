@@ -114,6 +114,24 @@ def test_alone_in_a_padded_batch_gives_the_same_bits(sdxl, made):
         assert same(run(sdxl, [request])[0], sample)
 
 
+@pytest.mark.parametrize("size", [3, 8])
+def test_threads_give_the_same_bits(sdxl, made, size):
+    """Two threads once gave each image of a batch of three other bits by its place."""
+    threads = torch.get_num_threads()
+    alone = run(sdxl, REQUESTS, batch_size=size)
+    torch.set_num_threads(2 if threads == 1 else 1)
+    try:
+        other = run(sdxl, REQUESTS[::-1], batch_size=size)[::-1]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(same(a, b) for a, b in zip(alone, other, strict=True))
+
+
+def test_threads_share_a_batch_evenly():
+    cases = {(1, 8): 1, (3, 2): 1, (4, 2): 1, (8, 2): 2, (8, 64): 2, (32, 6): 4, (32, 1): 1, (48, 64): 4}
+    assert {case: sampler.choose_threads(*case) for case in cases} == cases
+
+
 def test_the_pipelines_own_images_are_ours(sdxl, made):
     """Our decoding and our embedding of prompts change nothing: one plain call of diffusers, the same pixels."""
     from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline
