@@ -10,10 +10,15 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from scripts.lib import inference
+from scripts.lib.nearest import nearest_group
 from scripts.lib.resampling import mean_intervals, sign_flip
+from scripts.lib.specification import specification_curve
+from scripts.lib.variance import variance_components
 
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
 FAST = {"resamples": 500, "permutations": 499, "confidence": 0.95, "seed": 1}
+
+BOOTSTRAP = {"resamples": 500, "confidence": 0.95, "seed": 1}
 
 
 def study(
@@ -286,6 +291,49 @@ def test_group_means():
         frame.query("space == 'dino' and group == 'older'")["value"].mean()
     )
     assert row["low"] < row["estimate"] < row["high"]
+
+
+POOR = {
+    "as it is": lambda x: x,
+    "a group is missing": lambda x: x[x["group"] != "older"],
+    "one seed": lambda x: x[x["seed"] == 0],
+    "one activity": lambda x: x[x["activity_id"] == "a000"],
+    "one quadruplet": lambda x: x[(x["activity_id"] == "a000") & (x["seed"] == 0)],
+    "holes": lambda x: x.sample(frac=0.3, random_state=0),
+    "no number": lambda x: x.assign(value=np.nan),
+    "constant": lambda x: x.assign(value=1.0),
+    "ties": lambda x: x.assign(value=x["value"].round(1)),
+    "single precision": lambda x: x.assign(value=x["value"].astype("float32")),
+    "categories": lambda x: x.astype(
+        dict.fromkeys(["dataset", "space", "metric", "activity_id"], "category")
+    ),
+}
+TABLES = {
+    "group_means": lambda x: inference.group_means(x, **BOOTSTRAP),
+    "contrasts": lambda x: inference.contrasts(x, PAIRS, **FAST),
+    "net_of_placebo": lambda x: inference.net_of_placebo(x, ["young", "older"], ["middle"], **FAST),
+    "by_category": lambda x: inference.by_category(x, PAIRS, **FAST),
+    "by_activity": lambda x: inference.by_activity(x, PAIRS, confidence=0.95),
+    "page_trend": lambda x: inference.page_trend(x, ["young", "middle", "older"], **BOOTSTRAP),
+    "equivalence": lambda x: inference.equivalence(x, PAIRS, margin=0.1, confidence=0.95),
+    "variance_components": lambda x: variance_components(x, PAIRS, **BOOTSTRAP),
+    "nearest_group": lambda x: nearest_group(x, ["young", "middle", "older"], **BOOTSTRAP),
+    "specification_curve": lambda x: specification_curve(x, PAIRS[0], **FAST)[0],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("poor", POOR)
+def test_poor_data_gets_a_row_and_a_reason_and_never_an_exception(poor, table):
+    frame = TABLES[table](POOR[poor](study(activities=8)))
+    assert set(frame["space"]) == {"clip_image", "dino"}
+    assert {"n", "estimate", "low", "high", "method", "note"} <= set(frame.columns)
+    unknown = frame["low"].isna()
+    assert (frame.loc[unknown, "note"] != "").all()
+    known = frame[~unknown]
+    assert (known["low"] <= known["estimate"] + 1e-12).all()
+    assert (known["estimate"] <= known["high"] + 1e-12).all()
 
 
 columns = st.lists(

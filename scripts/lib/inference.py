@@ -340,6 +340,7 @@ def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Sequence[str
     """One row per key, one column per group; NaN where an image is missing, an error where one is double."""
     keys = list(keys)
     indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
+    indexed = indexed.astype(float)
     if indexed.index.has_duplicates:
         twice = dict(zip([*keys, "group"], indexed.index[indexed.index.duplicated()][0], strict=True))
         raise ValueError(f"similarity: two values for one key, {twice}; keep one row per key")
@@ -358,7 +359,7 @@ def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, 
     """
     by = list(by)
     # Sorting first makes sums, and so the last bit of every result, independent of the order of rows.
-    frame = frame.sort_values([*by, "activity_id", "seed"], kind="stable")
+    frame = frame.sort_values([*by, "activity_id", "seed"], kind="stable").astype({"value": float})
     matrix = frame.groupby([*by, "activity_id"], observed=True)["value"].mean().unstack(by).sort_index(axis=0)
     matrix = matrix.sort_index(axis=1)
     seeds = frame["seed"].where(frame["value"].notna())

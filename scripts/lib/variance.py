@@ -258,9 +258,11 @@ def _table(cube: np.ndarray, replicates: dict[int, np.ndarray], confidence: floa
     drawn = replicates[id(cube)][:, known]
     # A resample with fewer than two distinct activities has no components; it is as rare as n ** (1 - n).
     drawn = drawn[np.isfinite(drawn).all(1)]
-    influence = (jackknife.mean(0) - jackknife)[:, known]
-    limits = bca_limits(point[known], drawn.T, influence, confidence)
-    table.loc[known, "low"], table.loc[known, "high"] = limits
+    if len(drawn):
+        influence = (jackknife.mean(0) - jackknife)[:, known]
+        limits = bca_limits(point[known], drawn.T, influence, confidence)
+        table.loc[known, "low"], table.loc[known, "high"] = limits
+    table.loc[table["low"].isna() & (table["note"] == ""), "note"] = "too few images: no interval"
     return table
 
 
