@@ -18,6 +18,8 @@ include: "rules/synthesis.smk"
 include: "rules/images.smk"
 include: "rules/embedding.smk"
 include: "rules/similarity.smk"
+include: "rules/attributes.smk"
+include: "rules/inference.smk"
 include: "rules/structure.smk"
 
 

@@ -18,6 +18,44 @@ from scripts.lib.plan import Plan, local_files
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 CONDA = "../envs/tetrad.yaml"
 
+# What the rules of several tables write, by the name behind `{dataset}-`.
+INFERENCE_TABLES = [
+    "group_means",
+    "chi_square",
+    "original_table",
+    "contrasts",
+    "contrasts_adherent",
+    "net_of_placebo",
+    "trend",
+    "categories",
+    "activities",
+    "equivalence",
+    "variance",
+    "seeds_needed",
+    "specifications",
+    "specifications_summary",
+]
+POSITION_TABLES = [
+    "nearest",
+    "nearest_activities",
+    "implied_age",
+    "age_shares",
+    "age_shares_activities",
+    "adherence",
+    "confusion",
+    "calibration",
+    "recovery",
+    "recovery_points",
+]
+ATTRIBUTE_TABLES = [
+    "attributes_summary",
+    "attributes_thresholds",
+    "attributes_errors",
+    "attributes_confusion",
+    "attributes_gaps",
+    "attributes_calibration",
+]
+
 try:
     STUDY = parse_study(config, ", ".join(map(str, workflow.configfiles)) or "config/config.yaml")
     PLAN = Plan(STUDY)
@@ -203,6 +241,82 @@ def composition_settings(wildcards):
     }
 
 
+def inference_dump():
+    return STUDY.inference.model_dump()
+
+
+def score_settings(wildcards):
+    return {"dataset": wildcards.dataset, "encoder": wildcards.encoder, "inference": inference_dump()}
+
+
+def reference_settings(wildcards):
+    """Floor and ceiling are of images: prompts have no seeds."""
+    spaces = PLAN.spaces(wildcards.dataset).items()
+    return {
+        "dataset": wildcards.dataset,
+        "spaces": {name: [space.folder, space.column] for name, space in spaces if space.key == "key"},
+        "inference": inference_dump(),
+    }
+
+
+def inference_settings(wildcards):
+    name = wildcards.dataset
+    dataset = STUDY.datasets[name]
+    return {
+        "dataset": name,
+        "groups": list(dataset.prompts.groups),
+        "placebos": list(dataset.prompts.placebos),
+        "pairs": PLAN.pairs(name),
+        "rows": PLAN.original_rows(name),
+        "inference": inference_dump(),
+    }
+
+
+def position_settings(wildcards):
+    name = wildcards.dataset
+    return {
+        "dataset": name,
+        "groups": list(STUDY.datasets[name].prompts.groups),
+        "space": f"{PLAN.texts(name)[0]}_image" if PLAN.texts(name) else None,
+        "inference": inference_dump(),
+    }
+
+
+def classifier_settings(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    generated = wildcards.dataset in GENERATED
+    return {
+        **text_settings(wildcards),
+        "attributes": {"group": {"group": dataset.zero_shot}} if generated else dataset.zero_shot,
+    }
+
+
+def audit_settings(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    labels = {name: list(next(iter(classifiers.values()))) for name, classifiers in dataset.zero_shot.items()}
+    return {
+        "dataset": wildcards.dataset,
+        "attributes": labels,
+        "groups": PLAN.attributes(wildcards.dataset),
+        "seed": STUDY.inference.seed,
+    }
+
+
+def zero_shot_predictions(dataset):
+    """Predictions of the first encoder that reads prompts, where the dataset says what to ask it."""
+    encoders = PLAN.texts(dataset) if STUDY.datasets[dataset].zero_shot else []
+    return [f"{RESULTS}/{dataset}/predictions/{encoder}.parquet" for encoder in encoders[:1]]
+
+
+def planted_shares(wildcards):
+    planted = STUDY.datasets[wildcards.dataset].planted
+    return [planted] if planted else []
+
+
+def tables_of(names):
+    return [f"{RESULTS}/tables/{{dataset}}-{name}.csv" for name in names]
+
+
 def labels_file(wildcards):
     labels = STUDY.datasets[wildcards.dataset].labels
     return [labels.file] if labels else []
@@ -218,10 +332,15 @@ def per_encoder(encoders, place):
 
 def study_outputs(wildcards):
     """Everything that the default target makes."""
-    tables = [
-        f"{RESULTS}/tables/{name}-{space}-{table}.csv"
-        for name in STUDY.datasets
-        for space in PLAN.spaces(name)
-        for table in ("clusters", "composition")
-    ]
-    return tables + [f"{RESULTS}/{name}/projections.parquet" for name in STUDY.datasets] + [f"{RESULTS}/{name}/similarity/{shard}.parquet" for name in GENERATED for shard in PLAN.embedding_shards(name)]
+    wanted = []
+    for name in STUDY.datasets:
+        spaces = PLAN.spaces(name)
+        tables = [f"{space}-{table}" for space in spaces for table in ("clusters", "composition")]
+        if name in GENERATED:
+            tables += [*INFERENCE_TABLES, *POSITION_TABLES]
+            tables += [f"{encoder}-clip_score" for encoder in PLAN.texts(name)]
+        elif zero_shot_predictions(name):
+            tables += ATTRIBUTE_TABLES
+        wanted += [f"{RESULTS}/tables/{name}-{table}.csv" for table in tables]
+        wanted.append(f"{RESULTS}/{name}/projections.parquet")
+    return wanted

@@ -1,0 +1,61 @@
+"""Models from the hub: pinned revisions, fetched once and checked, offline ever after."""
+
+from scripts.lib.config import MODELS
+
+HUB_SOURCES = [
+    source
+    for source in [
+        *(source for model in STUDY.models.values() for source in (model.source, model.vae)),
+        *(encoder.source for encoder in STUDY.encoders.values()),
+    ]
+    if source and source.repository
+]
+
+
+def model_settings(wildcards):
+    """One revision and the files that all its uses in the study ask for; every file when one names none."""
+    uses = [
+        source
+        for source in HUB_SOURCES
+        if manifest(source) == f"{MODELS}/{wildcards.repository}/{wildcards.revision}/manifest.json"
+    ]
+    patterns = None if any(use.files is None for use in uses) else sorted({file for use in uses for file in use.files})
+    return {"repository": uses[0].repository, "revision": uses[0].revision, "files": patterns}
+
+
+localrules:
+    fetch_model,
+    fetch_models,
+
+
+rule fetch_model:
+    input:
+        code=code_files("scripts/fetch_model.py"),
+    output:
+        manifest=f"{MODELS}/{{repository}}/{{revision}}/manifest.json",
+    log:
+        f"{RESULTS}/logs/fetch_model/{{repository}}/{{revision}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch_model/{{repository}}/{{revision}}.tsv"
+    wildcard_constraints:
+        repository=r"[\w.-]+--[\w.-]+",
+        revision="[0-9a-f]{40}",
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=settings(model_settings),
+    message:
+        "Fetch {wildcards.repository} at {wildcards.revision}"
+    shell:
+        "python -m scripts.fetch_model --settings {params.settings:q} --manifest {output.manifest} &> {log}"
+
+
+rule fetch_models:
+    input:
+        sorted({manifest(source) for source in HUB_SOURCES}),
+    message:
+        "All models of the study are here"

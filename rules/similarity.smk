@@ -1,4 +1,4 @@
-"""How close the marked images and prompts are to the neutral ones."""
+"""How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
 
 rule measure_similarity:
@@ -30,3 +30,31 @@ rule measure_similarity:
         "python -m scripts.measure_similarity --settings {params.settings:q} --images {input.images} "
         "--latents {input.latents} --vectors {input.vectors} --texts {input.texts} --tokens {input.tokens} "
         "--similarity {output.similarity} &> {log}"
+
+
+rule score_prompts:
+    input:
+        images=whole("images"),
+        vectors=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}"),
+        texts=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}_text"),
+        code=code_files("scripts/score_prompts.py"),
+        lock="requirements.lock",
+    output:
+        scores=f"{RESULTS}/tables/{{dataset}}-{{encoder}}-clip_score.csv",
+    log:
+        f"{RESULTS}/logs/score_prompts/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score_prompts/{{dataset}}/{{encoder}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(score_settings),
+    message:
+        "Score how well the images of {wildcards.dataset} show their prompts in {wildcards.encoder}"
+    shell:
+        "python -m scripts.score_prompts --settings {params.settings:q} --images {input.images} "
+        "--vectors {input.vectors} --texts {input.texts} --scores {output.scores} &> {log}"

@@ -117,7 +117,9 @@ class Prompts(Strict):
     """The quadruplet, or any neutral prompt and named groups (method.md section 1)."""
 
     neutral: Text = Field(description="Template of the neutral prompt, with `{activity}`.")
-    groups: dict[Name, Text] = Field(min_length=1, description="Templates of the marked groups, with `{activity}`.")
+    groups: dict[Name, Text] = Field(
+        min_length=2, description="Templates of the marked groups, with `{activity}`, in the order of the axis."
+    )
     placebos: dict[Name, Text] = Field(
         default_factory=dict,
         description="Templates with a modifier of the same length that carries no meaning for the axis.",
@@ -197,9 +199,19 @@ class GeneratedDataset(Strict):
     model: Name = Field(description="A name under `models`.")
     synthesis: Synthesis = Field(description="Sampler settings.")
     shards: GeneratedShards = Field(description="Cut into jobs.")
+    zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
+        None, description="Prompts that describe each group, for classifying images by CLIP (method.md section 7)."
+    )
     planted: Text | None = Field(
         None, description="CSV of the known shares (id, then one column per group), where the model's bias was planted."
     )
+
+
+    @model_validator(mode="after")
+    def _every_group_is_described(self):
+        if self.zero_shot is not None and set(self.zero_shot) != set(self.prompts.groups):
+            raise ValueError(f"zero_shot: describe each of the groups {', '.join(self.prompts.groups)}, and no other")
+        return self
 
 
 class Labels(Strict):
@@ -218,15 +230,27 @@ class FolderDataset(Strict):
     path: Text = Field(description="The folder; subfolders are read too.")
     utkface: bool = Field(description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`.")
     labels: Labels | None = Field(None, description="Table of labels.")
+    zero_shot: dict[Name, dict[Name, dict[Text, Annotated[list[Text], Field(min_length=1)]]]] = Field(
+        default_factory=dict,
+        description="For each label column, classifiers by name: the prompts of each of its two labels; the second "
+        "label is the positive one (method.md section 9).",
+    )
     max_pixels: int = Field(
         ge=1, le=2**31, description="Larger images are refused before they are decoded (decompression bombs)."
     )
     shards: int = Field(ge=1, le=4096, description="Jobs per encoder.")
 
     @model_validator(mode="after")
-    def _one_kind_of_labels(self):
+    def _labels(self):
         if self.utkface and self.labels:
             raise ValueError("labels come from the file names (utkface) or from a table (labels); remove one")
+        known = {"age", "gender", "race"} if self.utkface else set(self.labels.columns if self.labels else ())
+        for attribute, classifiers in self.zero_shot.items():
+            if attribute not in known:
+                raise ValueError(f"zero_shot.{attribute}: is no label column {_near(attribute, known)}")
+            for name, classes in classifiers.items():
+                if len(classes) != 2:
+                    raise ValueError(f"zero_shot.{attribute}.{name}: give two labels, not {len(classes)}")
         return self
 
 
@@ -281,6 +305,9 @@ class Inference(Strict):
         None, description="Pairs of groups, such as `[young, older]`; every pair when left out."
     )
     equivalence_margin: float = Field(gt=0, lt=2, description="Margin of the equivalence tests, in cosine units.")
+    interval_width: float = Field(
+        gt=0, lt=2, description="Full width of the interval that the number of needed seeds is computed for, in cosine units."
+    )
 
 
 class Projections(Strict):
@@ -347,6 +374,8 @@ class Study(Strict):
 
 
 def _near(word: str, known) -> str:
+    if not known:
+        return "(there is none)"
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"(did you mean {close[0]}?)" if close else f"(known: {', '.join(sorted(known))})"
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 from scripts.lib.activities import Activity, read_activities, select
@@ -153,6 +154,22 @@ class Plan:
             spaces |= {f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts(dataset)}
             spaces["latents"] = Space("latents", column="latents")
         return spaces
+
+    def pairs(self, dataset: str) -> list[tuple[str, str]]:
+        """The contrasts, the main one first: those of the configuration, or first against last group and the rest."""
+        groups = list(self.study.datasets[dataset].prompts.groups)
+        if self.study.inference.contrasts:
+            return [tuple(pair) for pair in self.study.inference.contrasts]
+        main = (groups[0], groups[-1])
+        return [main, *(pair for pair in combinations(groups, 2) if pair != main)]
+
+    def original_rows(self, dataset: str) -> list[tuple[str, str, str]]:
+        """Label, space and metric of the original study's rows: prompts first, the patch similarities last."""
+        spaces = self.spaces(dataset)
+        texts = [space for space, place in spaces.items() if place.key == "prompt_key"]
+        rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
+        rows += [(space.replace("_image", " images"), space, "cosine") for space in spaces if space not in texts]
+        return rows + [(f"{encoder} split", encoder, "patch_maxsim") for encoder in self.tokens(dataset)]
 
     def attributes(self, dataset: str) -> list[str]:
         """Columns of the manifest that say who or what is shown."""

@@ -119,10 +119,22 @@ def _rows(keys: np.ndarray, wanted: pd.Series) -> np.ndarray:
     return found
 
 
+def paired_between(
+    keys: np.ndarray,
+    vectors: np.ndarray,
+    other_keys: np.ndarray,
+    other_vectors: np.ndarray,
+    first: pd.Series,
+    second: pd.Series,
+) -> np.ndarray:
+    """Cosine between a vector of one set and a vector of another, pair by pair, such as image and prompt."""
+    x, y = unit(vectors)[_rows(keys, first)], unit(other_vectors)[_rows(other_keys, second)]
+    return np.einsum("ij,ij->i", x, y)
+
+
 def paired_cosine(keys: np.ndarray, vectors: np.ndarray, marked: pd.Series, neutral: pd.Series) -> np.ndarray:
     """Cosine between the vectors of two lists of keys, pair by pair (method.md section 3), in float32."""
-    vectors = unit(vectors)
-    return np.einsum("ij,ij->i", vectors[_rows(keys, marked)], vectors[_rows(keys, neutral)])
+    return paired_between(keys, vectors, keys, vectors, marked, neutral)
 
 
 def paired_patches(

@@ -142,3 +142,18 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
             )
     with atomic(path) as part:
         frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def write_tables(paths: Sequence[Path], dataset: str, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write each table to its file ``{dataset}-{name}.csv``.
+
+    Raises
+    ------
+    ValueError
+        If the files that are wanted are not the tables that were made.
+    """
+    files = {path.stem.removeprefix(f"{dataset}-"): path for path in paths}
+    if files.keys() != frames.keys():
+        raise ValueError(f"tables wanted: {sorted(files)}; tables made: {sorted(frames)}")
+    for name, frame in frames.items():
+        write_csv(files[name], frame)

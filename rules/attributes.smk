@@ -1,0 +1,56 @@
+"""What CLIP takes the images for, and how often it errs where labels tell."""
+
+
+rule classify:
+    input:
+        vectors=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}"),
+        weights=encoder_weights,
+        code=code_files("scripts/classify.py"),
+        lock="requirements.lock",
+    output:
+        predictions=f"{RESULTS}/{{dataset}}/predictions/{{encoder}}.parquet",
+    log:
+        f"{RESULTS}/logs/classify/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/classify/{{dataset}}/{{encoder}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(classifier_settings),
+    message:
+        "Classify the images of {wildcards.dataset} with {wildcards.encoder}"
+    shell:
+        "python -m scripts.classify --settings {params.settings:q} --vectors {input.vectors} "
+        "--predictions {output.predictions} &> {log}"
+
+
+rule audit_attributes:
+    input:
+        images=whole("images"),
+        predictions=lambda wildcards: zero_shot_predictions(wildcards.dataset),
+        code=code_files("scripts/audit_attributes.py"),
+        lock="requirements.lock",
+    output:
+        tables=tables_of(ATTRIBUTE_TABLES),
+    log:
+        f"{RESULTS}/logs/audit_attributes/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit_attributes/{{dataset}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(audit_settings),
+    message:
+        "Audit the zero-shot attributes of {wildcards.dataset}"
+    shell:
+        "python -m scripts.audit_attributes --settings {params.settings:q} --images {input.images} "
+        "--predictions {input.predictions} --tables {output.tables} &> {log}"

@@ -1,0 +1,59 @@
+"""Audit zero-shot attributes against labels: how often they err, for whom, and at which threshold."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib import attributes as audit
+from scripts.lib.predictions import beside_labels
+from scripts.lib.tables import leading, read_table, write_tables
+
+SMALLEST = 10  # images; the worst of many smaller groups is mostly luck
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The two labels of each attribute (the second is positive), the columns to group by, and the resampling seed."""
+
+    dataset: str
+    attributes: dict[str, tuple[str, str]]
+    groups: list[str]
+    seed: int
+
+
+def main(*, settings: Settings, images: list[Path], predictions: Path, tables: list[Path]) -> None:
+    manifest, predicted = read_table(images), read_table(predictions)
+    manifest = manifest[manifest["accepted"]]
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for attribute, labels in settings.attributes.items():
+        joined = beside_labels(predicted, manifest, attribute, labels)
+        for classifier, table in joined.groupby("classifier"):
+            about = {"dataset": settings.dataset, "predicted": attribute, "classifier": classifier}
+            for name, frame in judge(table, labels, settings).items():
+                parts.setdefault(name, []).append(leading(frame.assign(**about), list(about)))
+    write_tables(tables, settings.dataset, {name: pd.concat(found, ignore_index=True) for name, found in parts.items()})
+
+
+def judge(table: pd.DataFrame, labels: tuple[str, str], settings: Settings) -> dict[str, pd.DataFrame]:
+    """All tables of one classifier."""
+    truth = (table["truth"] == labels[1]).to_numpy()
+    probability = table["probability"].to_numpy()
+    predicted = np.where(probability >= 0.5, labels[1], labels[0])
+    groups = table[[name for name in settings.groups if name in table]]
+    summary = audit.summary(truth, probability, seed=settings.seed)
+    curve, error = audit.calibration(truth, probability)
+    ece = pd.DataFrame({"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]})
+    return {
+        "attributes_summary": pd.concat([summary, ece], ignore_index=True),
+        "attributes_thresholds": audit.sweep(truth, probability),
+        "attributes_errors": audit.errors(table["truth"], predicted, groups),
+        "attributes_confusion": audit.confusion(table["truth"], predicted, groups),
+        "attributes_gaps": audit.gaps(truth, predicted == labels[1], groups, minimum=SMALLEST),
+        "attributes_calibration": curve,
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,38 @@
+"""Classify images by CLIP: probability of each label from the cosines with its prompts."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.attributes import zero_shot
+from scripts.lib.config import OpenClip
+from scripts.lib.encoders import load_text_encoder
+from scripts.lib.tables import read_arrays, write_table
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The text tower, and for each attribute the classifiers: the prompts of each label."""
+
+    encoder: OpenClip
+    weights: str
+    attributes: dict[str, dict[str, dict[str, list[str]]]]
+
+
+def main(*, settings: Settings, vectors: list[Path], predictions: Path) -> None:
+    keys, images = read_arrays(vectors)
+    text = load_text_encoder(settings.encoder)
+    tables = []
+    for attribute, classifiers in settings.attributes.items():
+        for classifier, classes in classifiers.items():
+            prompts = {label: text.encode(texts) for label, texts in classes.items()}
+            table = zero_shot(images, prompts, logit_scale=text.logit_scale).assign(key=keys)
+            long = table.melt("key", var_name="label", value_name="probability")
+            tables.append(long.assign(attribute=attribute, classifier=classifier))
+    columns = ["key", "attribute", "classifier", "label", "probability"]
+    write_table(predictions, pd.concat(tables, ignore_index=True)[columns], sort_by=columns[:-1])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,78 @@
+"""Test the gaps between groups: overall, by category, by activity, and whether the choices made matter."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib import inference
+from scripts.lib.age_position import gate
+from scripts.lib.config import Inference
+from scripts.lib.nearest import chi_square
+from scripts.lib.original import original_table
+from scripts.lib.predictions import beside_groups
+from scripts.lib.specification import specification_curve
+from scripts.lib.tables import read_table, write_tables
+from scripts.lib.variance import seeds_needed, variance_components
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The groups in their order, the pairs to compare (the main one first), the rows of the original table, and how."""
+
+    dataset: str
+    groups: list[str]
+    placebos: list[str]
+    pairs: list[tuple[str, str]]
+    rows: list[tuple[str, str, str]]
+    inference: Inference
+
+
+def main(
+    *,
+    settings: Settings,
+    similarity: list[Path],
+    reference: Path,
+    images: list[Path],
+    predictions: list[Path],
+    tables: list[Path],
+) -> None:
+    chosen, pairs = settings.inference, settings.pairs
+    interval = {"resamples": chosen.resamples, "confidence": chosen.confidence, "seed": chosen.seed}
+    test = {**interval, "permutations": chosen.permutations}
+    everything = read_table(similarity)
+    groups = everything[everything["role"] == "group"]
+    floor = pd.read_csv(reference)
+    means, counts = inference.group_means(groups, **interval), chi_square(groups, settings.groups)
+    contrasts = inference.contrasts(groups, pairs, reference=floor, **test)
+    components = variance_components(groups, pairs, **interval)
+    curve, summary = specification_curve(groups, pairs[0], **test)
+    frames = {
+        "group_means": means,
+        "chi_square": counts,
+        "original_table": original_table(means, counts, settings.groups, settings.rows),
+        "contrasts": contrasts,
+        "contrasts_adherent": contrasts.iloc[:0],
+        "net_of_placebo": contrasts.iloc[:0],
+        "trend": inference.page_trend(groups, settings.groups, **interval),
+        "categories": inference.by_category(groups, pairs, **test),
+        "activities": inference.by_activity(groups, pairs, confidence=chosen.confidence),
+        "equivalence": inference.equivalence(
+            groups, pairs, margin=chosen.equivalence_margin, confidence=chosen.confidence
+        ),
+        "variance": components,
+        "seeds_needed": seeds_needed(components, width=chosen.interval_width, confidence=chosen.confidence),
+        "specifications": curve,
+        "specifications_summary": summary,
+    }
+    if settings.placebos:
+        frames["net_of_placebo"] = inference.net_of_placebo(everything, settings.groups, settings.placebos, **test)
+    if predictions:
+        known = beside_groups(read_table(predictions), read_table(images), settings.dataset, "zero_shot")
+        adherent = gate(groups, known, settings.groups)
+        frames["contrasts_adherent"] = inference.contrasts(adherent, pairs, reference=floor, **test)
+    write_tables(tables, settings.dataset, frames)
+
+
+if __name__ == "__main__":
+    run(main)

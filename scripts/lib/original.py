@@ -1,0 +1,39 @@
+"""The results table of the original study: neutral against each group, a row per space (method.md sections 2 to 6)."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def original_table(
+    means: pd.DataFrame, counts: pd.DataFrame, groups: Sequence[str], named: Sequence[tuple[str, str, str]]
+) -> pd.DataFrame:
+    """Similarity of neutral to each group by space, with intervals and the chi-square column filled.
+
+    Parameters
+    ----------
+    means : DataFrame
+        ``inference.group_means``.
+    counts : DataFrame
+        ``nearest.chi_square``.
+    groups : sequence of str
+    named : sequence of (label, space, metric)
+        The rows, in order.
+
+    Returns
+    -------
+    DataFrame
+        row, space, metric, n (activities), n_seeds; for each group its mean, ``_low`` and ``_high``; chi_square, df, p
+        (adjusted).
+    """
+    table = pd.DataFrame(named, columns=["row", "space", "metric"])
+    keys = ["space", "metric"]
+    for group in groups:
+        part = means[means["group"] == group].set_index(keys)[["n", "n_seeds", "estimate", "low", "high"]]
+        if "n" in table:
+            part = part.drop(columns=["n", "n_seeds"])
+        table = table.join(part, on=keys)
+        table = table.rename(columns={"estimate": group, "low": f"{group}_low", "high": f"{group}_high"})
+    tests = counts.set_index(keys)[["statistic", "df", "p_adjusted"]]
+    tests = tests.rename(columns={"statistic": "chi_square", "p_adjusted": "p"})
+    return table.join(tests, on=keys)

@@ -1,0 +1,44 @@
+"""Zero-shot predictions beside what was asked for."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def beside_groups(predictions: pd.DataFrame, images: pd.DataFrame, dataset: str, space: str) -> pd.DataFrame:
+    """Probabilities of the neutral and the marked images, one column per group.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        key, attribute, classifier, label, probability; only the attribute ``group`` is read.
+    images : DataFrame
+        Manifest with key, activity_id, seed, group, role.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, activity_id, seed, group (asked), and one column of probability per label.
+    """
+    group = predictions[predictions["attribute"] == "group"]
+    wide = group.pivot(index="key", columns="label", values="probability").rename_axis(columns=None)
+    asked = images.loc[images["role"].isin(["neutral", "group"]), ["key", "activity_id", "seed", "group"]]
+    joined = asked.merge(wide, left_on="key", right_index=True, validate="one_to_one").drop(columns="key")
+    joined.insert(0, "dataset", dataset)
+    joined.insert(1, "space", space)
+    return joined.sort_values(["activity_id", "seed", "group"], ignore_index=True)
+
+
+def beside_labels(predictions: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]) -> pd.DataFrame:
+    """Probability of the second label for each classifier, beside the true label.
+
+    Returns
+    -------
+    DataFrame
+        classifier, key, truth (the label), probability (of ``labels[1]``), and the manifest's columns; images whose
+        label is missing or is neither of the two are left out.
+    """
+    chosen = predictions[(predictions["attribute"] == attribute) & (predictions["label"] == labels[1])]
+    known = images[images[attribute].isin(list(labels))].assign(truth=lambda table: table[attribute])
+    joined = chosen[["classifier", "key", "probability"]].merge(known, on="key", validate="many_to_one")
+    return joined.sort_values(["classifier", "key"], ignore_index=True)

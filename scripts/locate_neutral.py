@@ -1,0 +1,81 @@
+"""Find where the neutral person sits among the groups, and compare with what was planted, where anything was."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.age_grid import implied_age
+from scripts.lib.age_position import adherence, calibration, confusion
+from scripts.lib.config import Inference
+from scripts.lib.misclassification import neutral_shares, neutral_shares_by_activity
+from scripts.lib.nearest import nearest_group, nearest_group_by_activity
+from scripts.lib.predictions import beside_groups
+from scripts.lib.recovery import recovery, share_gap
+from scripts.lib.tables import read_table, write_tables
+
+EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The groups in their order, the space of the classifier, and how to make intervals."""
+
+    dataset: str
+    groups: list[str]
+    space: str | None
+    inference: Inference
+
+
+def main(
+    *,
+    settings: Settings,
+    similarity: list[Path],
+    images: list[Path],
+    predictions: list[Path],
+    planted: list[Path],
+    tables: list[Path],
+) -> None:
+    groups, chosen = settings.groups, settings.inference
+    interval = {"resamples": chosen.resamples, "confidence": chosen.confidence, "seed": chosen.seed}
+    everything = read_table(similarity)
+    marked = everything[(everything["role"] == "group") & (everything["seed"] >= 0)]
+    nearest = nearest_group_by_activity(marked, groups, confidence=chosen.confidence)
+    estimates = [nearest.assign(estimator="nearest group")]
+    frames = {
+        "nearest": nearest_group(marked, groups, **interval),
+        "nearest_activities": nearest,
+        "implied_age": EMPTY,
+        **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion", "calibration"), EMPTY),
+        "recovery": EMPTY,
+        "recovery_points": EMPTY,
+    }
+    grid = everything[everything["role"] == "age_grid"]
+    if len(grid):
+        grid = grid.assign(template=grid["group"].str.rsplit("_", n=1).str[0])
+        frames["implied_age"] = implied_age(grid, by=["template"], **interval)
+    if predictions:
+        known = beside_groups(read_table(predictions), read_table(images), settings.dataset, settings.space)
+        frames["age_shares"] = neutral_shares(known, groups, "neutral", **interval)
+        shares = neutral_shares_by_activity(known, groups, "neutral", **interval)
+        frames["age_shares_activities"] = shares
+        estimates.append(shares.assign(metric="zero_shot"))
+        frames["adherence"] = adherence(known, groups, **interval)
+        frames["confusion"] = confusion(known, groups, **interval)
+        frames["calibration"] = calibration(known, groups)
+    if planted:
+        truth = pd.read_csv(planted[0]).rename(columns={"id": "activity_id"})
+        truth = truth.melt("activity_id", groups, var_name="group", value_name="planted")
+        found = pd.concat(estimates, ignore_index=True)
+        pair = (groups[0], groups[-1])
+        truth = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
+        found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
+        frames["recovery"] = recovery(truth, found, **interval)
+        points = found.merge(truth, on=["activity_id", "group"])
+        columns = ["dataset", "space", "metric", "estimator", "group", "activity_id", "planted", "estimate", "low", "high"]
+        frames["recovery_points"] = points[columns]
+    write_tables(tables, settings.dataset, frames)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,45 @@
+"""Measure floor and ceiling of every image space, and the similarity to other seeds, shard by shard."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.config import Inference
+from scripts.lib.reference import ReferenceSums
+from scripts.lib.tables import leading, read_arrays, read_table, write_csv
+
+ROLES = ["neutral", "group"]
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """How to make intervals, and which folder and column each space is in."""
+
+    dataset: str
+    spaces: dict[str, tuple[str, str]]
+    inference: Inference
+
+
+def main(*, settings: Settings, images: list[Path], vectors: list[Path], reference: Path, crossed: Path) -> None:
+    manifest = read_table(images, columns=["key", "activity_id", "group", "role", "seed", "accepted"])
+    manifest = manifest[manifest["accepted"] & manifest["role"].isin(ROLES)].set_index("key")
+    about = {"resamples": settings.inference.resamples, "confidence": settings.inference.confidence}
+    about["seed"] = settings.inference.seed
+    references, crosses = [], []
+    for space, (folder, column) in settings.spaces.items():
+        sums = ReferenceSums("neutral")
+        for path in vectors:
+            if path.parent.as_posix().endswith(f"/{folder}"):
+                keys, values = read_arrays(path, column)
+                known = pd.Index(keys).isin(manifest.index)
+                rows = manifest.loc[keys[known]]
+                sums.add(values[known].reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
+        references.append(sums.table(space, **about))
+        crosses.append(sums.cross_seed(space, **about))
+    for path, tables in ((reference, references), (crossed, crosses)):
+        write_csv(path, leading(pd.concat(tables, ignore_index=True).assign(dataset=settings.dataset), ["dataset"]))
+
+
+if __name__ == "__main__":
+    run(main)

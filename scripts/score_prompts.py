@@ -1,0 +1,37 @@
+"""Measure how well images show their own prompt: the CLIP score, by group."""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.config import Inference
+from scripts.lib.inference import group_means
+from scripts.lib.similarity import paired_between
+from scripts.lib.tables import read_arrays, read_table, write_csv
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The dataset, the encoder, and how to make intervals."""
+
+    dataset: str
+    encoder: str
+    inference: Inference
+
+
+def main(*, settings: Settings, images: list[Path], vectors: list[Path], texts: list[Path], scores: Path) -> None:
+    manifest = read_table(images)
+    manifest = manifest[manifest["accepted"]]
+    value = paired_between(*read_arrays(vectors), *read_arrays(texts), manifest["key"], manifest["prompt_key"])
+    long = manifest[["activity_id", "category", "seed", "group"]].assign(
+        dataset=settings.dataset, space=settings.encoder, metric="image_prompt", value=value.astype(np.float64)
+    )
+    chosen = settings.inference
+    write_csv(
+        scores, group_means(long, resamples=chosen.resamples, confidence=chosen.confidence, seed=chosen.seed)
+    )
+
+
+if __name__ == "__main__":
+    run(main)
