@@ -247,6 +247,21 @@ def test_what_cannot_be_corrected_says_so():
     assert lonely["low"].isna().all() and lonely["note"].str.startswith("one activity").all()
 
 
+def test_few_marked_images_and_no_neutral_ones():
+    frame = predictions([0.6, 0.3, 0.1], np.random.default_rng(5), activities=6, seeds=4)
+    scarce = frame[(frame["group"] != "older") | (frame["activity_id"] == "a000")]
+    table = misclassification.neutral_shares(scarce, GROUPS, "neutral", **FAST)
+    fixed = table[table["estimator"] == "corrected counts"]
+    assert fixed["estimate"].sum() == pytest.approx(1)
+    assert fixed["low"].notna().all()
+    each = misclassification.neutral_shares_by_activity(scarce, GROUPS, "neutral", **FAST)
+    assert each["low"].notna().all()
+    marked = frame[frame["group"] != "neutral"]
+    table = misclassification.neutral_shares(marked, GROUPS, "neutral", **FAST)
+    assert table["estimate"].isna().all() and (table["note"] != "").all()
+    assert misclassification.neutral_shares_by_activity(marked, GROUPS, "neutral", **FAST).empty
+
+
 def grid(peak, activities=20, curvature=1e-4, noise=0.002, ages=range(20, 81, 10), seed=0, spread=0.0):
     rng = np.random.default_rng(seed)
     rows = []

@@ -36,7 +36,7 @@ def unmix(confusion: np.ndarray, observed: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (..., k)
-        Non-negative, adding up to 1.
+        Non-negative, adding up to 1; NaN where an input is.
 
     References
     ----------
@@ -46,8 +46,9 @@ def unmix(confusion: np.ndarray, observed: np.ndarray) -> np.ndarray:
     shape = np.broadcast_shapes(confusion.shape[:-1], observed.shape)
     matrix = np.broadcast_to(np.swapaxes(confusion, -1, -2), (*shape, k)).reshape(-1, k, k)
     target = np.broadcast_to(observed, shape).reshape(-1, k)
-    best, least = np.zeros_like(target), np.full(len(target), np.inf)
-    open_rows = np.arange(len(target))
+    known = np.isfinite(target).all(1) & np.isfinite(matrix).all((1, 2))
+    best, least = np.zeros_like(target), np.where(known, np.inf, 0.0)
+    open_rows = np.flatnonzero(known)
     for size in range(k, 0, -1):
         for support in combinations(range(k), size):
             part, goal = matrix[open_rows][:, :, support], target[open_rows]
@@ -155,7 +156,7 @@ def neutral_shares_by_activity(
         pooled = _weighted(rates, np.ones((1, len(rates))))[0]
         corrected = pd.DataFrame(head | {"estimator": CORRECTED[COUNTS], "estimate": np.nan})
         corrected = corrected.assign(low=np.nan, high=np.nan, note=_confusion_note(pooled))
-        if np.isfinite(pooled).all():
+        if len(counts) and np.isfinite(pooled).all():
             drawn = np.concatenate(list(_resampled(rates, resamples, seed)))
             usable = drawn[np.isfinite(drawn).all((1, 2))]
             rng = np.random.default_rng([seed, resamples, 2])
@@ -193,6 +194,7 @@ def _corrected(
     replicates = replicates[np.isfinite(replicates).all(1)]
     left_out = _weighted(stacked, 1 - np.eye(n))
     jackknife = unmix(left_out[:, 1:], left_out[:, 0])
+    # An activity that alone holds a group's images leaves no confusion matrix behind: no influence is known.
     influence = np.nan_to_num(np.nanmean(jackknife, axis=0) - jackknife)
     low, high = bca_limits(point, replicates.T, influence, confidence)
     if (point == 0).any() and not note:
