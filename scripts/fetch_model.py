@@ -1,0 +1,29 @@
+"""Fetch one pinned revision of a model from the hub; the manifest is written last and says that it is complete."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from scripts.cli import run
+from scripts.lib.config import Source
+from scripts.lib.files import atomic
+
+# The one script that goes online, unless the user has said that there is no network.
+OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")
+
+
+def main(*, settings: Source, manifest: Path) -> None:
+    os.environ["HF_HUB_OFFLINE"] = OFFLINE
+    from scripts.lib.hub import FetchError, fetch
+
+    try:
+        fetched = fetch(settings.repository, settings.revision, settings.files, manifest.parent)
+    except FetchError as error:
+        sys.exit(str(error))
+    with atomic(manifest) as part:
+        part.write_text(json.dumps(fetched, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)
