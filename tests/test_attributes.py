@@ -200,6 +200,27 @@ def test_gaps_leave_out_what_cannot_be_compared_and_say_so():
     assert (table["n"] == len(truth) - 3).all()
 
 
+def test_gaps_by_chance_are_not_significant_and_real_ones_are():
+    rng = np.random.default_rng(0)
+    p = {name: [] for name in ("worst_group_gap", "demographic_parity_difference", "equalized_odds_difference")}
+    for seed in range(100):
+        truth, predicted = rng.random(150) < 0.4, rng.random(150) < 0.5
+        # Truth differs between groups, which is no unequal odds.
+        luck = pd.DataFrame({"race": np.where(rng.random(150) < 0.3 + 0.4 * truth, "a", "b")})
+        table = attributes.gaps(truth, predicted, luck, draws=99, seed=seed).set_index("statistic")
+        for name, values in p.items():
+            values.append(table.loc[name, "p"])
+    for values in p.values():
+        assert np.mean(np.array(values) <= 0.05) <= 0.12
+        assert np.mean(np.array(values) <= 0.5) >= 0.35
+    truth, probability, groups = faces(2_000)
+    table = attributes.gaps(truth, probability >= 0.5, groups[["race"]]).set_index("statistic")
+    gap = table.loc["worst_group_gap"]
+    assert gap["p"] == 1 / 1000
+    assert 0 < gap["low"] < gap["estimate"] < gap["high"]
+    assert gap["high_group"] == "black"
+
+
 def test_calibration_is_scikit_learns():
     truth, probability, _ = faces()
     curve, ece = attributes.calibration(truth, probability)

@@ -308,6 +308,9 @@ def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, int
     return pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"])
 
 
+GAPS = {"worst_group_gap": "wrong", "demographic_parity_difference": "selected"}
+
+
 def gaps(
     truth: np.ndarray,
     predicted: np.ndarray,
@@ -315,6 +318,9 @@ def gaps(
     *,
     intersections: int = 2,
     minimum: int = 1,
+    seed: int = 0,
+    draws: int = 999,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """How unequally groups are served, per attribute.
 
@@ -322,52 +328,88 @@ def gaps(
     ----------
     truth, predicted : ndarray of bool, shape (n,)
     minimum : int
-        Groups with fewer images are left out, and the note names them: the worst of many small groups is
-        mostly luck.
+        Groups with fewer images are left out, and the note names them.
+    draws : int
+        Bootstraps within groups for the interval, and permutations for p.
 
     Returns
     -------
     DataFrame
-        ``attribute, statistic, n, estimate, low_group, high_group, note``; the groups at the two ends.
+        ``attribute, statistic, n, estimate, low, high, p, low_group, high_group, note``; the groups at the two ends.
         worst_group_gap: highest minus lowest error rate. demographic_parity_difference: of the predicted
-        positive share. equalized_odds_difference: the larger of the differences in true and false positive
-        rate (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016).
+        positive share. equalized_odds_difference: the larger of the differences in true and false positive rate
+        (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016). The highest of many groups minus the lowest is above
+        0 by luck alone, and its interval with it: ``p`` tells how often groups made by chance, of the same sizes
+        (and truths, for equalized odds), are as far apart.
     """
     truth, predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)
-    long = by_group(groups, intersections=intersections)
-    at = long["position"].to_numpy(dtype=int)
-    long = long.assign(
-        wrong=(truth != predicted)[at].astype(float),
-        selected=predicted[at].astype(float),
-        hit=np.where(truth[at], predicted[at], np.nan),
-        alarm=np.where(~truth[at], predicted[at], np.nan),
-    )
+    outcome = 2 * truth + predicted
+    rng = np.random.default_rng(seed)
     rows = []
-    for attribute, part in long.groupby("attribute", sort=True):
-        grouped = part.groupby("group")
-        sizes, rates = grouped.size(), grouped[["wrong", "selected", "hit", "alarm"]].mean()
-        small = sizes.index[sizes < minimum]
-        rates = rates.drop(small)
-        left_out = f"left out, fewer than {minimum} images: {', '.join(small)}" if len(small) else ""
-        spans = (rates.max() - rates.min()).where(rates.notna().sum() > 1)
-        odds = "alarm" if np.nan_to_num(spans["alarm"], nan=-1) > np.nan_to_num(spans["hit"], nan=-1) else "hit"
-        chosen = {
-            "worst_group_gap": "wrong",
-            "demographic_parity_difference": "selected",
-            "equalized_odds_difference": odds,
-        }
-        for statistic, column in chosen.items():
-            known = rates[column].dropna()
+    for attribute, part in by_group(groups, intersections=intersections).groupby("attribute", sort=True):
+        names, codes = np.unique(part["group"], return_inverse=True)
+        cells = np.bincount(4 * codes + outcome[part["position"].to_numpy(dtype=int)], minlength=4 * len(names))
+        cells = cells.reshape(-1, 4)
+        small = cells.sum(1) < minimum
+        left_out = f"left out, fewer than {minimum} images: {', '.join(names[small])}" if small.any() else ""
+        names, cells = names[~small], cells[~small]
+        spreads = _spreads(cells)
+        resampled = _spreads(rng.multinomial(cells.sum(1), cells / cells.sum(1, keepdims=True), (draws, len(names))))
+        chance = _spreads(_shuffled(cells, [[0, 1, 2, 3]], draws, rng))
+        chance["equalized_odds_difference"] = _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[
+            "equalized_odds_difference"
+        ]
+        rates = pd.DataFrame(_rates(cells), index=names)
+        odds = max(("hit", "alarm"), key=lambda name: np.nan_to_num(_spread(rates[name].to_numpy()), nan=-1))
+        for statistic, column in (*GAPS.items(), ("equalized_odds_difference", odds)):
+            estimate, known = float(spreads[statistic]), rates[column].dropna()
             notes = [left_out]
-            if len(known) < 2:
+            low = high = p = np.nan
+            if np.isnan(estimate):
                 notes.append("fewer than two groups to compare")
-            if statistic.startswith("equalized") and (lacking := rates[["hit", "alarm"]].isna().any(axis=1)).any():
+            else:
+                low, high = np.nanquantile(resampled[statistic], [0.5 - confidence / 2, 0.5 + confidence / 2])
+                p = (np.sum(chance[statistic] >= estimate - 1e-12) + 1) / (draws + 1)
+            lacking = rates[["hit", "alarm"]].isna().any(axis=1)
+            if column == odds and lacking.any():
                 notes.append(f"no true or no false images in: {', '.join(rates.index[lacking])}")
             ends = (known.idxmin(), known.idxmax()) if len(known) else ("", "")
             note = "; ".join(filter(None, notes))
-            rows.append((attribute, statistic, int(sizes.drop(small).sum()), spans[column], *ends, note))
-    columns = ["attribute", "statistic", "n", "estimate", "low_group", "high_group", "note"]
+            rows.append((attribute, statistic, int(cells.sum()), estimate, low, high, p, *ends, note))
+    columns = ["attribute", "statistic", "n", "estimate", "low", "high", "p", "low_group", "high_group", "note"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _rates(cells: np.ndarray) -> dict[str, np.ndarray]:
+    """Rates of each group from its counts of (truth, predicted) = 00, 01, 10, 11 on the last axis."""
+    tn, fp, fn, tp = np.moveaxis(cells, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n = cells.sum(-1)
+        return {"wrong": (fp + fn) / n, "selected": (fp + tp) / n, "hit": tp / (tp + fn), "alarm": fp / (fp + tn)}
+
+
+def _spread(rates: np.ndarray) -> np.ndarray:
+    """Highest minus lowest known rate over the last axis; NaN unless two are known."""
+    known = ~np.isnan(rates)
+    highest = np.where(known, rates, -1).max(-1, initial=-1)
+    lowest = np.where(known, rates, 2).min(-1, initial=2)
+    return np.where(known.sum(-1) > 1, highest - lowest, np.nan)
+
+
+def _spreads(cells: np.ndarray) -> dict[str, np.ndarray]:
+    spans = {name: _spread(rates) for name, rates in _rates(cells).items()}
+    gaps = {statistic: spans[column] for statistic, column in GAPS.items()}
+    return {**gaps, "equalized_odds_difference": np.fmax(spans["hit"], spans["alarm"])}
+
+
+def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Tables of groups made by chance, with the margins of each stratum of columns kept; shape (draws, groups, 4)."""
+    tables = np.zeros((draws, *cells.shape))
+    for columns in strata:
+        part = cells[:, columns]
+        if part.sum():
+            tables[..., columns] = stats.random_table(part.sum(1), part.sum(0), seed=rng).rvs(draws)
+    return tables
 
 
 def calibration(truth: np.ndarray, probability: np.ndarray, *, bins: int = 10) -> tuple[pd.DataFrame, float]:
