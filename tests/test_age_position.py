@@ -55,9 +55,9 @@ def test_nearest_group_ties_share_and_missing_images_are_left_out():
     frame = similarities([["young"], ["young"], ["older"]])
     frame.loc[frame["activity_id"] == "a000", "value"] = 0.5
     gone = (frame["activity_id"] == "a002") & (frame["group"] == "middle")
-    images = nearest.nearest_images(frame[~gone], GROUPS).pivot(
-        index="activity_id", columns="group", values="value"
-    )[GROUPS]
+    images = nearest.nearest_images(frame[~gone], GROUPS).pivot(index="activity_id", columns="group", values="value")[
+        GROUPS
+    ]
     np.testing.assert_allclose(images.loc["a000"], 1 / 3)
     assert images.loc["a001"].tolist() == [1, 0, 0]
     assert images.loc["a002"].isna().all()
@@ -241,9 +241,7 @@ def test_what_cannot_be_corrected_says_so():
     blind = frame.assign(young=0.5, middle=0.3, older=0.2)
     table = misclassification.neutral_shares(blind, GROUPS, "neutral", **FAST)
     assert table[table["estimator"] == "corrected counts"]["note"].str.contains("hardly tells").all()
-    lonely = misclassification.neutral_shares(
-        frame[frame["activity_id"] == "a000"], GROUPS, "neutral", **FAST
-    )
+    lonely = misclassification.neutral_shares(frame[frame["activity_id"] == "a000"], GROUPS, "neutral", **FAST)
     assert lonely["low"].isna().all() and lonely["note"].str.startswith("one activity").all()
 
 

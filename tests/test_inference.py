@@ -195,9 +195,7 @@ def test_placebo_gap_is_the_paired_difference():
     frame = study(activities=8, seeds=2)
     far = frame.query("group == 'young'").assign(group="far", value=lambda x: x["value"] - 0.1)
     near = frame.query("group == 'young'").assign(group="near", value=lambda x: x["value"] + 0.04)
-    table = inference.net_of_placebo(
-        pd.concat([frame, far, near]), ["young", "older"], ["far", "near"], **FAST
-    )
+    table = inference.net_of_placebo(pd.concat([frame, far, near]), ["young", "older"], ["far", "near"], **FAST)
     assert table["contrast"].unique().tolist() == ["older-placebo", "young-placebo"]
     young = table.query("contrast == 'young-placebo'")
     np.testing.assert_allclose(young["estimate"], 0.03)  # placebo mean is 0.03 below young
@@ -287,9 +285,7 @@ def test_group_means():
     frame = study()
     table = inference.group_means(frame, resamples=300, confidence=0.95, seed=0)
     row = table.query("space == 'dino' and group == 'older'").iloc[0]
-    assert row["estimate"] == pytest.approx(
-        frame.query("space == 'dino' and group == 'older'")["value"].mean()
-    )
+    assert row["estimate"] == pytest.approx(frame.query("space == 'dino' and group == 'older'")["value"].mean())
     assert row["low"] < row["estimate"] < row["high"]
 
 
@@ -304,9 +300,7 @@ POOR = {
     "constant": lambda x: x.assign(value=1.0),
     "ties": lambda x: x.assign(value=x["value"].round(1)),
     "single precision": lambda x: x.assign(value=x["value"].astype("float32")),
-    "categories": lambda x: x.astype(
-        dict.fromkeys(["dataset", "space", "metric", "activity_id"], "category")
-    ),
+    "categories": lambda x: x.astype(dict.fromkeys(["dataset", "space", "metric", "activity_id"], "category")),
 }
 TABLES = {
     "group_means": lambda x: inference.group_means(x, **BOOTSTRAP),
@@ -336,9 +330,7 @@ def test_poor_data_gets_a_row_and_a_reason_and_never_an_exception(poor, table):
     assert (known["estimate"] <= known["high"] + 1e-12).all()
 
 
-columns = st.lists(
-    st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6)), min_size=3, max_size=30
-)
+columns = st.lists(st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6)), min_size=3, max_size=30)
 
 
 @settings(max_examples=60, deadline=None)
@@ -376,18 +368,14 @@ def test_adjusted_p_values_are_no_smaller_and_keep_their_order(values):
         adjusted = inference.adjust(frame, ["dataset"], method)
         np.testing.assert_allclose(adjusted, multipletests(values, method=name)[1], atol=1e-15)
         assert (adjusted >= frame["p"] - 1e-12).all() and (adjusted <= 1).all()
-        assert (
-            adjusted.to_numpy()[np.argsort(values, kind="stable")][1:] >= np.sort(adjusted)[:-1] - 1e-12
-        ).all()
+        assert (adjusted.to_numpy()[np.argsort(values, kind="stable")][1:] >= np.sort(adjusted)[:-1] - 1e-12).all()
 
 
 def coverage(simulations, activities=48, seeds=4, skew=False):
     """Share of simulated studies whose interval holds the true gap; all studies are columns of one call."""
     rng = np.random.default_rng(11)
     own = (
-        rng.exponential(0.03, (activities, simulations))
-        if skew
-        else rng.normal(0.03, 0.03, (activities, simulations))
+        rng.exponential(0.03, (activities, simulations)) if skew else rng.normal(0.03, 0.03, (activities, simulations))
     )
     noise = rng.normal(0, 0.04, (seeds, activities, simulations)).mean(0)
     means = mean_intervals(own + noise, resamples=2000, confidence=0.95, seed=2)
@@ -409,3 +397,23 @@ def test_false_positives_under_the_null_after_correction():
     frame = pd.DataFrame({"p": p, "study": np.repeat(np.arange(studies), spaces * 3)})
     frame["found"] = inference.adjust(frame, ["study"], "holm") <= 0.05
     assert frame.groupby("study")["found"].any().mean() <= 0.06
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("gap", [0.0, 0.02])
+def test_a_thousand_studies_from_end_to_end(gap):
+    """Coverage, and findings under the null after Holm, through the table function itself."""
+    rng = np.random.default_rng(12)
+    datasets, spaces, activities, groups = range(1000), ["s1", "s2"], range(36), ["young", "middle", "older"]
+    shape = (len(datasets), len(spaces), len(activities), 2, len(groups))
+    own = rng.normal(0, 0.03, (*shape[:3], 1, shape[4]))
+    values = 0.8 - gap * np.arange(3) / 2 + own + rng.normal(0, 0.04, shape)
+    names = ["dataset", "space", "activity_id", "seed", "group"]
+    index = pd.MultiIndex.from_product([datasets, spaces, activities, range(2), groups], names=names)
+    frame = pd.Series(values.ravel(), index, name="value").reset_index().assign(metric="cosine", category="c")
+    table = inference.contrasts(frame, PAIRS, resamples=2000, permutations=1999, confidence=0.95, seed=0)
+    truth = table["contrast"].map({"young-older": gap, "young-middle": gap / 2, "middle-older": gap / 2})
+    assert 0.93 <= ((table["low"] <= truth) & (truth <= table["high"])).mean() <= 0.97
+    found = (table["p_adjusted"] <= 0.05).groupby(table["dataset"]).any().mean()
+    assert found <= 0.06 if gap == 0 else found > 0.5
+    print(f"gap {gap}: found in {found:.3f} of the studies")

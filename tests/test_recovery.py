@@ -19,9 +19,7 @@ def world(activities=40, noise=0.05, gain=1.0, half=0.1, seed=0):
     rows = [(f"a{i:02d}", g, truth[i, j]) for i in range(activities) for j, g in enumerate("ymo")]
     planted = pd.DataFrame(rows, columns=["activity_id", "group", "planted"])
     estimate = 1 / 3 + gain * (planted["planted"] - 1 / 3) + rng.normal(0, noise, len(planted))
-    found = planted.drop(columns="planted").assign(
-        estimate=estimate, low=estimate - half, high=estimate + half
-    )
+    found = planted.drop(columns="planted").assign(estimate=estimate, low=estimate - half, high=estimate + half)
     return planted, found.assign(dataset="d", space="dino", estimator="nearest group")
 
 
@@ -47,9 +45,7 @@ def test_coverage_of_honest_intervals_is_their_level():
 
 def test_difference_of_shares_has_no_interval_of_its_own():
     planted, found = world(noise=0.02)
-    gap = recovery(
-        share_gap(planted, ("y", "o"), "planted"), share_gap(found, ("y", "o"), "estimate"), **FAST
-    )
+    gap = recovery(share_gap(planted, ("y", "o"), "planted"), share_gap(found, ("y", "o"), "estimate"), **FAST)
     assert set(gap["group"]) == {"y-o"} and set(gap["space"]) == {"dino"}
     gap = gap.set_index("quantity")
     assert gap.loc["spearman", "estimate"] > 0.95

@@ -147,9 +147,7 @@ def test_floor_and_ceiling_ignore_the_length_of_vectors(activities, seeds, dim, 
 
 def test_normalise_puts_floor_at_zero_and_ceiling_at_one():
     reference = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "floor": [0.2], "ceiling": [0.7]})
-    frame = pd.DataFrame(
-        {"space": ["dino"] * 3 + ["vae"], "metric": "cosine", "estimate": [0.2, 0.7, 0.45, 0.5]}
-    )
+    frame = pd.DataFrame({"space": ["dino"] * 3 + ["vae"], "metric": "cosine", "estimate": [0.2, 0.7, 0.45, 0.5]})
     units = normalise(frame, reference, ["estimate"])["estimate_units"]
     np.testing.assert_allclose(units, [0, 1, 0.5, np.nan])
 

@@ -48,9 +48,7 @@ def test_all_seeds_row_is_the_contrast():
 
 def test_template_is_a_choice_and_one_seed_is_enough():
     frame = study({"s1": 0.02}, seeds=1)
-    both = pd.concat(
-        [frame.assign(template="photo"), frame.assign(template="drawing", value=frame["value"] / 2)]
-    )
+    both = pd.concat([frame.assign(template="photo"), frame.assign(template="drawing", value=frame["value"] / 2)])
     curve, _ = specification_curve(both, PAIR, **FAST)
     assert curve[["template", "seeds"]].to_numpy().tolist() == [["drawing", "all"], ["photo", "all"]]
     np.testing.assert_allclose(curve["estimate"].iloc[0] * 2, curve["estimate"].iloc[1])
@@ -71,8 +69,7 @@ def test_constant_space_is_shown_and_not_counted():
 def test_joint_test_keeps_its_level_under_the_null():
     settings = FAST | {"resamples": 20, "permutations": 99}
     found = [
-        specification_curve(study({"s1": 0, "s2": 0}, 12, 2, seed=k), PAIR, **settings)[1]["p"][0]
-        for k in range(60)
+        specification_curve(study({"s1": 0, "s2": 0}, 12, 2, seed=k), PAIR, **settings)[1]["p"][0] for k in range(60)
     ]
     # 60 draws at the level 0.05 give more than 8 with a chance of 0.3 %.
     assert sum(p <= 0.05 for p in found) <= 8

@@ -78,9 +78,7 @@ def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10
     """
     marked = predictions[predictions["group"].isin(list(groups))]
     p = marked[list(groups)].to_numpy()
-    table = marked[KEYS].assign(
-        bin=np.minimum((p.max(1) * bins).astype(int), bins - 1) / bins, confidence=p.max(1)
-    )
+    table = marked[KEYS].assign(bin=np.minimum((p.max(1) * bins).astype(int), bins - 1) / bins, confidence=p.max(1))
     table["accuracy"] = (np.array(groups)[p.argmax(1)] == marked["group"].to_numpy()).astype(float)
     columns = {name: (name, "mean") for name in ("confidence", "accuracy")}
     columns = {"images": ("accuracy", "size")} | columns
@@ -149,9 +147,7 @@ def _long(marked: pd.DataFrame, groups: Sequence[str], hard: bool) -> pd.DataFra
     values = marked[list(groups)].to_numpy(dtype=float)
     table = marked[[*KEYS, "activity_id", "seed", "group"]].copy()
     table[list(groups)] = hot(values) if hard else values
-    return table.melt(
-        id_vars=[*KEYS, "activity_id", "seed", "group"], var_name="predicted", value_name="value"
-    )
+    return table.melt(id_vars=[*KEYS, "activity_id", "seed", "group"], var_name="predicted", value_name="value")
 
 
 def hot(probabilities: np.ndarray) -> np.ndarray:

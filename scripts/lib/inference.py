@@ -63,7 +63,7 @@ def contrasts(
     seed : int
         Of the resampling.
     reference : DataFrame, optional
-        `reference.table`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
+        `scripts.lib.reference`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
         units.
     primary : sequence of str
         Metrics that enter Holm's family.
@@ -125,7 +125,7 @@ def net_of_placebo(
     ----------
     method.md section 1, placebo groups.
     """
-    keys = [*CELL, "activity_id", "category", "seed"]
+    keys = [name for name in similarity.columns if name not in ("group", "value")]
     placebo = similarity[similarity["group"].isin(placebos)]
     mean = placebo.groupby(keys, observed=True)["value"].mean().reset_index().assign(group="placebo")
     marked = similarity[similarity["group"].isin(groups)]
@@ -165,9 +165,7 @@ def by_category(
     return _ranked(frame, f"{BCA}; sign-flip permutation; Benjamini-Hochberg")
 
 
-def by_activity(
-    similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float
-) -> pd.DataFrame:
+def by_activity(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float) -> pd.DataFrame:
     """Contrasts of single activities over their seeds, ranked from the largest gap.
 
     Seeds are few, so the interval and the test are Student's t over seeds: they say how sure the gap of
@@ -237,9 +235,7 @@ def page_trend(
     keys = [*CELL, "activity_id", "seed"]
     complete = by_group(similarity, keys, order).dropna().reset_index()
     rows, rhos = [], {}
-    for cell, part in (
-        similarity[CELL].drop_duplicates().sort_values(CELL).merge(complete, how="left").groupby(CELL)
-    ):
+    for cell, part in similarity[CELL].drop_duplicates().sort_values(CELL).merge(complete, how="left").groupby(CELL):
         values = part.groupby("activity_id")[list(order)].mean()
         for predicted, sign in ((np.arange(len(order), 0, -1), " > "), (np.arange(1, len(order) + 1), " < ")):
             name = sign.join(order)
@@ -306,9 +302,7 @@ def equivalence(
         error = np.where(means.constant, np.nan, _spread(values) / np.sqrt(means.n))
         half = stats.t.ppf(confidence, df) * error
         frame["low"], frame["high"] = mean - half, mean + half
-        frame["p"] = np.maximum(
-            stats.t.sf((mean + bound) / error, df), stats.t.cdf((mean - bound) / error, df)
-        )
+        frame["p"] = np.maximum(stats.t.sf((mean + bound) / error, df), stats.t.cdf((mean - bound) / error, df))
     frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
     frame["equivalent"] = (frame["p"] < 1 - confidence).astype("boolean").mask(frame["p"].isna())
     frame["method"] = "two one-sided t tests; Holm"
@@ -420,9 +414,7 @@ def floor_to_ceiling(frame: pd.DataFrame, reference: pd.DataFrame | None) -> np.
     if reference is None:
         return np.full(len(frame), np.nan)
     keys = [name for name in CELL if name in reference.columns]
-    matched = frame[keys].merge(
-        reference[[*keys, "floor", "ceiling"]], on=keys, how="left", validate="many_to_one"
-    )
+    matched = frame[keys].merge(reference[[*keys, "floor", "ceiling"]], on=keys, how="left", validate="many_to_one")
     scale = (matched["ceiling"] - matched["floor"]).to_numpy(dtype=float)
     return np.where(scale > 0, scale, np.nan)
 

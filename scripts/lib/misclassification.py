@@ -218,9 +218,7 @@ def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return mean.reshape(len(weights), *values.shape[1:])
 
 
-def _per_activity(
-    part: pd.DataFrame, groups: Sequence[str], neutral: str, hard: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _per_activity(part: pd.DataFrame, groups: Sequence[str], neutral: str, hard: bool) -> tuple[np.ndarray, np.ndarray]:
     """Seed-averaged predictions: neutral (activities, k) and marked (activities, k asked, k predicted)."""
     k = len(groups)
     values = part[list(groups)].to_numpy(dtype=float)

@@ -78,9 +78,7 @@ def nearest_group(
     return frame
 
 
-def nearest_group_by_activity(
-    similarity: pd.DataFrame, groups: Sequence[str], *, confidence: float
-) -> pd.DataFrame:
+def nearest_group_by_activity(similarity: pd.DataFrame, groups: Sequence[str], *, confidence: float) -> pd.DataFrame:
     """Share of an activity's neutral images that are nearest to each group.
 
     Returns

@@ -124,9 +124,7 @@ def _quantile(ordered: np.ndarray, level: np.ndarray) -> np.ndarray:
     return ordered[rows, lower] + (position - lower) * (ordered[rows, upper] - ordered[rows, lower])
 
 
-def mean_intervals(
-    values: np.ndarray, *, resamples: int, confidence: float, seed: int, expand: bool = True
-) -> Means:
+def mean_intervals(values: np.ndarray, *, resamples: int, confidence: float, seed: int, expand: bool = True) -> Means:
     """Means over activities with BCa bootstrap intervals.
 
     Activities are resampled; each brings the average over its own seeds, which are nested in it. Their

@@ -182,9 +182,7 @@ def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
             [zero, zero, zero, total - n_cell - (replicates - 1)],
         ]
     )
-    right = np.array(
-        [t_activity - t_mean, t_seed - t_mean, t_cell - t_activity - t_seed + t_mean, t_all - t_cell]
-    )
+    right = np.array([t_activity - t_mean, t_seed - t_mean, t_cell - t_activity - t_seed + t_mean, t_all - t_cell])
     # Without replicates a cell is its residual: the last equation and the interaction's column are empty.
     rows, columns = ([0, 1, 2, 3], [0, 1, 2, 3]) if replicates > 1 else ([0, 1, 2], [0, 1, 3])
     solved = _solve(np.moveaxis(left[np.ix_(rows, columns)], 2, 0), right[rows].T)
@@ -280,9 +278,7 @@ def _plans(row: pd.Series, confidence: float) -> list[dict[str, object]]:
     blank = {"width_now": np.nan, "seeds": pd.NA, "activities": pd.NA}
     if not np.isfinite([activity, shared, residual, width]).all():
         why = "no floor-to-ceiling range" if np.isfinite(activity) else "no variance components"
-        return [
-            {"target": target, **blank, "note": why} for target in ("mean over activities", "one activity")
-        ]
+        return [{"target": target, **blank, "note": why} for target in ("mean over activities", "one activity")]
     quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
     mean = blank | {
         "target": "mean over activities",
