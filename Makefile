@@ -4,11 +4,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+# A live bar of jobs where a person watches; plain lines in logs and in CI.
+BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
 .PHONY: study environment test test-fast test-slurm test-faults lint format lock docs compare clean
 
 study: environment ## run the default study
-	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/snakemake --cores $(CORES) $(BAR)
 	@echo "The report is $$(pwd)/results/report.html"
 
 environment: .venv/.made ## create .venv from requirements.lock
