@@ -400,7 +400,7 @@ def test_false_positives_under_the_null_after_correction():
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize("gap", [0.0, 0.02])
+@pytest.mark.parametrize("gap", [0.0, 0.04])
 def test_a_thousand_studies_from_end_to_end(gap):
     """Coverage, and findings under the null after Holm, through the table function itself."""
     rng = np.random.default_rng(12)
@@ -415,5 +415,5 @@ def test_a_thousand_studies_from_end_to_end(gap):
     truth = table["contrast"].map({"young-older": gap, "young-middle": gap / 2, "middle-older": gap / 2})
     assert 0.93 <= ((table["low"] <= truth) & (truth <= table["high"])).mean() <= 0.97
     found = (table["p_adjusted"] <= 0.05).groupby(table["dataset"]).any().mean()
-    assert found <= 0.06 if gap == 0 else found > 0.5
+    assert found <= 0.06 if gap == 0 else found > 0.9
     print(f"gap {gap}: found in {found:.3f} of the studies")
