@@ -1,5 +1,9 @@
 """Clusters: known blobs are found, noise is not, samples say so, and nothing depends on luck."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -198,3 +202,13 @@ def test_any_points_get_labels_by_falling_size(vectors, data):
     assert sizes.sum() == len(vectors)
     assert (np.diff(sizes) <= 0).all()
     assert found.count <= k
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_and_says_what_is_sampled():
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "structure.py"
+    command = [sys.executable, script, "--images", "12000", "--dimensions", "64"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "HDBSCAN" in result.stdout
+    assert "on a sample of 10000 of 12000 points" in result.stdout
+    assert "near-duplicates" in result.stdout
