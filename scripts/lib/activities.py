@@ -39,7 +39,7 @@ def read_activities(path: Path) -> list[Activity]:
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; set datasets.*.activities.file to your table") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 CSV ({error}); save it again as UTF-8") from None
     seen: dict[str, int] = {}
     activities = []

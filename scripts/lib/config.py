@@ -27,16 +27,28 @@ MODELS = "resources/models"
 class ConfigError(Exception):
     """The configuration cannot be used; the message names the file, the key and the remedy, one line each."""
 
+    def __init__(self, *lines: str):
+        super().__init__("\n".join(map(_one_line, lines)))
+
+
+def _one_line(text: str) -> str:
+    """Escape what would break the line or steer the terminal: what a user wrote stands in it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 def _safe_relative(value: str) -> str:
-    """A folder inside the project: what a study writes never leaves it."""
+    """A folder inside the project: what a study writes never leaves it, and no shell or wildcard reads its name."""
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ValueError("must be a folder inside the project, such as results")
+    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,200}", value):
+        raise ValueError("is a folder of letters, digits, hyphens, dots and underscores, such as results")
     return path.as_posix()
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+# Folders of results that are no dataset's.
+RESERVED = {"benchmarks", "compiled", "figures", "logs", "provenance", "store", "tables"}
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")]
@@ -95,7 +107,7 @@ class AgeGrid(Strict):
         min_length=1,
         description="Prompt templates with `{activity}`, and `{age}` (years) or `{word}` (the age in a word).",
     )
-    words: dict[Annotated[str, StringConstraints(pattern=r"^\d{1,3}$")], Text] = Field(
+    words: dict[Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,2})$")], Text] = Field(
         default_factory=dict,
         description="For `{word}`: the word used from this age (years) on, such as `'20': young`.",
     )
@@ -137,14 +149,21 @@ class Prompts(Strict):
             set(self.groups) & set(self.placebos)
         ):
             raise ValueError(f"groups and placebos: the name {sorted(clash)[0]} is taken; choose another")
+        grid = self.age_grid
+        if clash := set(templates) & {f"{name}_{age}" for name in grid.templates for age in grid.ages} if grid else set():
+            raise ValueError(f"age_grid.templates: {sorted(clash)[0]} is the name of a group too; choose another")
         return self
 
 
 def _fields(template: str) -> set[str]:
     try:
-        return {field for _, field, spec, conversion in Formatter().parse(template) if field is not None}
+        parsed = [parts for parts in Formatter().parse(template) if parts[1] is not None]
     except ValueError as error:
         raise ValueError(f"{template!r}: {error}; write {{{{ and }}}} for literal braces") from None
+    for _, field, spec, conversion in parsed:
+        if spec or conversion:
+            raise ValueError(f"{template!r}: write plain {{{field}}}, without : or !")
+    return {field for _, field, _, _ in parsed}
 
 
 class Activities(Strict):
@@ -359,6 +378,8 @@ class Study(Strict):
             if name.endswith(("_text", "_image", "_mean")) or name == "latents":
                 raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
         for name, dataset in self.datasets.items():
+            if name in RESERVED:
+                raise ValueError(f"datasets.{name}: the folder {name} of the results is taken; choose another name")
             if isinstance(dataset, GeneratedDataset):
                 if dataset.model not in self.models:
                     raise ValueError(
@@ -398,7 +419,7 @@ def parse_study(values: Mapping[str, Any], source: str) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(detail, source) for detail in error.errors())) from None
+        raise ConfigError(*(_explain(detail, source) for detail in error.errors())) from None
 
 
 _KINDS: dict[str, type[Strict]] = {
@@ -412,8 +433,7 @@ _KINDS: dict[str, type[Strict]] = {
 
 def _explain(detail: Mapping[str, Any], source: str) -> str:
     """One line of plain English for one pydantic error."""
-    # A tagged union puts its tag into the location; a user knows only the keys of the file.
-    location = [str(part) for part in detail["loc"] if part not in _KINDS]
+    location = [str(part) for i, part in enumerate(detail["loc"]) if not _is_tag(detail["loc"], i)]
     key = re.sub(r"\.\[key\]$", " (the name)", ".".join(location))
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
@@ -422,14 +442,23 @@ def _explain(detail: Mapping[str, Any], source: str) -> str:
         message = "is missing; add it (config/README.md describes it)"
     elif kind == "union_tag_not_found":
         tags = "generated or folder" if "kind" in detail["ctx"]["discriminator"] else "open_clip, timm or vae"
-        message = f"needs {detail['ctx']['discriminator']}: {tags}"
+        message = f"needs {_discriminator(detail)}: {tags}"
     elif kind == "union_tag_invalid":
-        message = f"{detail['ctx']['discriminator']} is {_short(detail['ctx']['tag'])}, not {detail['ctx']['expected_tags']}"
+        message = f"{_discriminator(detail)} is {_short(detail['ctx']['tag'])}, not one of {detail['ctx']['expected_tags']}"
     elif kind == "string_pattern_mismatch":
         message = f"{_short(detail['input'])} is not of the form {detail['ctx']['pattern']}"
     elif kind != "value_error":
         message = f"{message[0].lower()}{message[1:]}, not {_short(detail['input'])}"
     return ": ".join(filter(None, [source, key, message]))
+
+
+def _is_tag(location, index: int) -> bool:
+    """Whether this part is a tagged union's tag, as in ``datasets.people.generated``: it is no key of the file."""
+    return index == 2 and location[0] in ("datasets", "encoders") and location[index] in _KINDS
+
+
+def _discriminator(detail: Mapping[str, Any]) -> str:
+    return detail["ctx"]["discriminator"].strip("'")
 
 
 def _short(value: Any) -> str:
@@ -440,8 +469,8 @@ def _short(value: Any) -> str:
 def _keys_at(location) -> list[str]:
     """The keys that the model accepts in which an unknown one was found."""
     model: type[BaseModel] | None = Study
-    for part in location:
-        if part in _KINDS:
+    for i, part in enumerate(location):
+        if _is_tag(location, i):
             model = _KINDS[part]
         elif model and part in model.model_fields:
             model = _inner(model.model_fields[part].annotation)

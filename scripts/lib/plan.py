@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -19,9 +20,10 @@ from scripts.lib.config import (
     Timm,
     Vae,
 )
-from scripts.lib.keys import digest, file_digest, shard_index, shard_name
+from scripts.lib.keys import canonical_json, digest, file_digest, shard_index, shard_name
 
-LONGEST_SHARD = 200  # activities; their phrases travel on the command line of the prompts job
+# Characters of a prompts job's settings, which travel on its command line; Linux takes 131 072 in one argument.
+LONGEST_SETTINGS = 100_000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
@@ -62,7 +64,7 @@ class Plan:
         if source.path is None:
             return
         folder = Path(source.path)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # unlike Path.is_dir, also for names that no file system takes
             raise ConfigError(f"{key}.path: no folder {folder}; put the model there or name a repository and revision")
         if not any(folder.rglob("*.safetensors")):
             pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
@@ -70,11 +72,16 @@ class Plan:
             raise ConfigError(f"{key}.path: {folder} holds {what}; it needs .safetensors files")
 
     def _check_shards(self, name: str) -> None:
-        longest = max(map(len, self.synthesis(name).values()))
-        if longest > LONGEST_SHARD:
-            wanted = self.study.datasets[name].shards.synthesis * longest // LONGEST_SHARD + 1
+        dataset = self.study.datasets[name]
+        room = LONGEST_SETTINGS - len(shlex.quote(canonical_json(dataset.prompts.model_dump())))
+        if room < LONGEST_SETTINGS // 2:
+            raise ConfigError(f"datasets.{name}.prompts: the templates are too long together; shorten them or use fewer")
+        shards = self.synthesis(name).values()
+        longest = max(len(shlex.quote(canonical_json([vars(activity) for activity in shard]))) for shard in shards)
+        if longest > room:
+            wanted = dataset.shards.synthesis * longest // room + 1
             raise ConfigError(
-                f"datasets.{name}.shards.synthesis: a shard has {longest} activities, at most {LONGEST_SHARD} fit; "
+                f"datasets.{name}.shards.synthesis: the activities of a shard take {longest} characters and {room} fit; "
                 f"set {wanted} or more"
             )
 
@@ -100,7 +107,7 @@ class Plan:
         from scripts.lib.images import list_images
 
         folder = Path(self.study.datasets[dataset].path)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise ConfigError(f"datasets.{dataset}.path: no folder {folder}; name the folder that holds the images")
         return {file: _size(folder / file) for file in list_images(folder)}
 
