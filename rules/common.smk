@@ -143,6 +143,7 @@ def prompt_settings(wildcards):
         "prompts": dataset.prompts.model_dump(),
         "first_seed": dataset.first_seed,
         "seeds": dataset.seeds,
+        "neutral_seeds": dataset.neutral_seeds or dataset.seeds,
         "noise": dataset.synthesis.noise,
     }
 

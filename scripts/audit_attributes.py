@@ -44,7 +44,9 @@ def judge(table: pd.DataFrame, labels: tuple[str, str], settings: Settings) -> d
     groups = table[[name for name in settings.groups if name in table]]
     summary = audit.summary(truth, probability, seed=settings.seed)
     curve, error = audit.calibration(truth, probability)
-    ece = pd.DataFrame({"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]})
+    ece = pd.DataFrame(
+        {"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]}
+    )
     return {
         "attributes_summary": pd.concat([summary, ece], ignore_index=True),
         "attributes_thresholds": audit.sweep(truth, probability),

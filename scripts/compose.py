@@ -45,9 +45,7 @@ def main(
         for attribute in settings.attributes:
             about = {"space": settings.space, "algorithm": method, "attribute": attribute}
             common = {"blocks": blocks, "seed": settings.seed}
-            part = composition(
-                table[attribute], labels, draws=settings.draws, confidence=settings.confidence, **common
-            )
+            part = composition(table[attribute], labels, draws=settings.draws, confidence=settings.confidence, **common)
             counts.append(part.assign(**about))
             links.append(association(table[attribute], labels, permutations=settings.draws, **common).assign(**about))
     spread = [

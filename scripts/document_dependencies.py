@@ -19,7 +19,12 @@ def conda_environment(lock: str, project: str) -> str:
     """An environment file with the direct dependencies as the lock pins them."""
     pinned = pins(lock)
     direct = [re.match(r"[a-z0-9-]+", line)[0] for line in tomllib.loads(project)["project"]["dependencies"]]
-    head = ["# Made from requirements.lock by `make lock`; do not edit.", "channels:", "  - conda-forge", "dependencies:"]
+    head = [
+        "# Made from requirements.lock by `make lock`; do not edit.",
+        "channels:",
+        "  - conda-forge",
+        "dependencies:",
+    ]
     lines = [f"      - {pinned[name]}" for name in direct]
     return "\n".join([*head, "  - python=3.11", "  - pip", "  - pip:", *lines, ""])
 
@@ -35,7 +40,14 @@ def licences(lock: str) -> str:
         classifiers = [line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License")]
         stated = about.get("License-Expression") or "; ".join(classifiers) or about.get("License") or "not stated"
         rows.append(f"| {name} | {about['Version']} | {stated.splitlines()[0][:80].replace('|', '/')} |")
-    head = ["# Licences of the dependencies", "", "Made by `make lock`.", "", "| package | version | licence |", "|---|---|---|"]
+    head = [
+        "# Licences of the dependencies",
+        "",
+        "Made by `make lock`.",
+        "",
+        "| package | version | licence |",
+        "|---|---|---|",
+    ]
     return "\n".join([*head, *rows, ""])
 
 

@@ -31,7 +31,9 @@ def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None
     encoder = load_encoder(settings.encoder)
     paths = [Path(path) for path in manifest["path"]]
     batches = encoder.embed(paths, partial(decode, max_pixels=settings.max_pixels))
-    done = list(track(batches, f"embed {outputs[0].parent.name} {outputs[0].stem}", len(paths), size=lambda b: len(b["vector"])))
+    done = list(
+        track(batches, f"embed {outputs[0].parent.name} {outputs[0].stem}", len(paths), size=lambda b: len(b["vector"]))
+    )
     arrays = {name: np.concatenate([batch[name] for batch in done]) for name in (done[0] if done else {})}
     metadata = {**encoder.metadata, "images_sha256": digest(sorted(manifest["sha256"]))}
     vectors, *tokens = outputs

@@ -34,7 +34,9 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
         table = read_labels(labels[0], column=dataset.labels.key)
         wanted = [*dataset.labels.columns, *filter(None, [dataset.labels.caption])]
         if missing := set(wanted) - set(table.columns):
-            raise ValueError(f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})")
+            raise ValueError(
+                f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})"
+            )
         matched, problems = match_labels(table[["file", *wanted]], files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, dataset.path)

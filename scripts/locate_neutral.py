@@ -72,7 +72,18 @@ def main(
         found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
         frames["recovery"] = recovery(truth, found, **interval)
         points = found.merge(truth, on=["activity_id", "group"])
-        columns = ["dataset", "space", "metric", "estimator", "group", "activity_id", "planted", "estimate", "low", "high"]
+        columns = [
+            "dataset",
+            "space",
+            "metric",
+            "estimator",
+            "group",
+            "activity_id",
+            "planted",
+            "estimate",
+            "low",
+            "high",
+        ]
         frames["recovery_points"] = points[columns]
     write_tables(tables, settings.dataset, frames)
 

@@ -37,7 +37,9 @@ def main(
     for (_, space), path in zip(settings.vectors.items(), vectors, strict=True):
         for column, name in (("vector", space), ("mean", f"{space}_mean")):
             if column in pq.read_schema(path).names:
-                frames.append(measured(matched, name, {"cosine": paired_cosine(*read_arrays(path, column), *keys(matched))}))
+                frames.append(
+                    measured(matched, name, {"cosine": paired_cosine(*read_arrays(path, column), *keys(matched))})
+                )
     for encoder, path in zip(settings.texts, texts, strict=True):
         wordings = matched.drop_duplicates(["activity_id", "group"]).assign(seed=SEEDLESS)
         cosine = paired_cosine(*read_arrays(path), wordings["prompt_key"], wordings["neutral_prompt_key"])

@@ -28,9 +28,7 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], texts: 
         dataset=settings.dataset, space=settings.encoder, metric="image_prompt", value=value.astype(np.float64)
     )
     chosen = settings.inference
-    write_csv(
-        scores, group_means(long, resamples=chosen.resamples, confidence=chosen.confidence, seed=chosen.seed)
-    )
+    write_csv(scores, group_means(long, resamples=chosen.resamples, confidence=chosen.confidence, seed=chosen.seed))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,14 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     prompts: Prompts
     first_seed: int
     seeds: int
+    neutral_seeds: int
     noise: str
 
 
 def main(*, settings: Settings, table: Path) -> None:
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
-    write_table(table, write_prompts(settings.activities, settings.prompts, seeds, settings.noise))
+    neutral = range(seeds.stop, settings.first_seed + settings.neutral_seeds)
+    write_table(table, write_prompts(settings.activities, settings.prompts, seeds, neutral, settings.noise))
 
 
 if __name__ == "__main__":

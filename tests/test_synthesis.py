@@ -64,7 +64,7 @@ def same(a: Sample, b: Sample) -> bool:
 
 def table(*activities: str):
     rows = [Activity(id=name, activity=name, category="x", miniature=False) for name in activities]
-    return write_prompts(rows, PROMPTS, [1, 2], "paired").to_pandas()
+    return write_prompts(rows, PROMPTS, [1, 2], [], "paired").to_pandas()
 
 
 class Counting:

@@ -82,7 +82,9 @@ def select(activities: list[Activity], choice: Activities) -> list[Activity]:
     known = {activity.category for activity in activities}
     for category in choice.categories or []:
         if category not in known:
-            raise ConfigError(f"{choice.file}: no activity has category {category!r} (known: {', '.join(sorted(known))})")
+            raise ConfigError(
+                f"{choice.file}: no activity has category {category!r} (known: {', '.join(sorted(known))})"
+            )
     chosen = [
         activity
         for activity in activities

@@ -1,4 +1,4 @@
-"""The configuration of a study: the source of truth for the schema, the defaults' ranges and every error a user can make.
+"""The configuration of a study: the source of truth for the schema, for ranges and for every error a user can make.
 
 ``config/schema.json`` and ``config/README.md`` are generated from these models (``make docs``).
 """
@@ -19,7 +19,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-
 
 MODELS = "resources/models"
 
@@ -150,7 +149,8 @@ class Prompts(Strict):
         ):
             raise ValueError(f"groups and placebos: the name {sorted(clash)[0]} is taken; choose another")
         grid = self.age_grid
-        if clash := set(templates) & {f"{name}_{age}" for name in grid.templates for age in grid.ages} if grid else set():
+        aged = {f"{name}_{age}" for name in grid.templates for age in grid.ages} if grid else set()
+        if clash := aged & set(templates):
             raise ValueError(f"age_grid.templates: {sorted(clash)[0]} is the name of a group too; choose another")
         return self
 
@@ -214,6 +214,9 @@ class GeneratedDataset(Strict):
     activities: Activities = Field(description="What the persons do.")
     prompts: Prompts = Field(description="The wording.")
     seeds: int = Field(ge=1, le=100_000, description="Images per prompt.")
+    neutral_seeds: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="Images per neutral prompt when there are to be more: who neutral depicts is a share of these."
+    )
     first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
     model: Name = Field(description="A name under `models`.")
     synthesis: Synthesis = Field(description="Sampler settings.")
@@ -225,9 +228,10 @@ class GeneratedDataset(Strict):
         None, description="CSV of the known shares (id, then one column per group), where the model's bias was planted."
     )
 
-
     @model_validator(mode="after")
-    def _every_group_is_described(self):
+    def _check(self):
+        if self.neutral_seeds is not None and self.neutral_seeds < self.seeds:
+            raise ValueError(f"neutral_seeds: at least seeds ({self.seeds}), not {self.neutral_seeds}; or leave it out")
         if self.zero_shot is not None and set(self.zero_shot) != set(self.prompts.groups):
             raise ValueError(f"zero_shot: describe each of the groups {', '.join(self.prompts.groups)}, and no other")
         return self
@@ -288,7 +292,8 @@ class Timm(Strict):
     library: Literal["timm"] = Field(description="`timm`.")
     source: Source = Field(description="Folder or repository with config.json and safetensors.")
     pooling: Literal["cls", "average"] = Field(
-        description="`cls` token (vision transformers; the mean over all tokens becomes a space of its own) or global `average` (convolutional networks)."
+        description="`cls` token (vision transformers; the mean over all tokens becomes a space of its own) or global "
+        "`average` (convolutional networks)."
     )
     tokens: bool = Field(description="Keep the patch tokens for the patch similarities (vision transformers).")
     batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
@@ -325,7 +330,7 @@ class Inference(Strict):
     )
     equivalence_margin: float = Field(gt=0, lt=2, description="Margin of the equivalence tests, in cosine units.")
     interval_width: float = Field(
-        gt=0, lt=2, description="Full width of the interval that the number of needed seeds is computed for, in cosine units."
+        gt=0, lt=2, description="Interval width that the number of needed seeds is computed for, in cosine units."
     )
 
 
@@ -382,9 +387,8 @@ class Study(Strict):
                 raise ValueError(f"datasets.{name}: the folder {name} of the results is taken; choose another name")
             if isinstance(dataset, GeneratedDataset):
                 if dataset.model not in self.models:
-                    raise ValueError(
-                        f"datasets.{name}.model: {dataset.model} is not under models {_near(dataset.model, self.models)}"
-                    )
+                    near = _near(dataset.model, self.models)
+                    raise ValueError(f"datasets.{name}.model: {dataset.model} is not under models {near}")
                 groups = {"neutral", *dataset.prompts.groups}
                 for pair in self.inference.contrasts or []:
                     for group in set(pair) - groups:
@@ -444,7 +448,8 @@ def _explain(detail: Mapping[str, Any], source: str) -> str:
         tags = "generated or folder" if "kind" in detail["ctx"]["discriminator"] else "open_clip, timm or vae"
         message = f"needs {_discriminator(detail)}: {tags}"
     elif kind == "union_tag_invalid":
-        message = f"{_discriminator(detail)} is {_short(detail['ctx']['tag'])}, not one of {detail['ctx']['expected_tags']}"
+        context = detail["ctx"]
+        message = f"{_discriminator(detail)} is {_short(context['tag'])}, not one of {context['expected_tags']}"
     elif kind == "string_pattern_mismatch":
         message = f"{_short(detail['input'])} is not of the form {detail['ctx']['pattern']}"
     elif kind != "value_error":

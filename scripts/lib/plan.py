@@ -75,13 +75,13 @@ class Plan:
         dataset = self.study.datasets[name]
         room = LONGEST_SETTINGS - len(shlex.quote(canonical_json(dataset.prompts.model_dump())))
         if room < LONGEST_SETTINGS // 2:
-            raise ConfigError(f"datasets.{name}.prompts: the templates are too long together; shorten them or use fewer")
+            raise ConfigError(f"datasets.{name}.prompts: the templates are too long together; shorten or remove some")
         shards = self.synthesis(name).values()
         longest = max(len(shlex.quote(canonical_json([vars(activity) for activity in shard]))) for shard in shards)
         if longest > room:
             wanted = dataset.shards.synthesis * longest // room + 1
             raise ConfigError(
-                f"datasets.{name}.shards.synthesis: the activities of a shard take {longest} characters and {room} fit; "
+                f"datasets.{name}.shards.synthesis: the activities of a shard take {longest} characters, {room} fit; "
                 f"set {wanted} or more"
             )
 
@@ -114,14 +114,18 @@ class Plan:
     def fingerprint(self, dataset: str, shard: str) -> str:
         """Digest of the names and sizes of a shard's files: a touched file changes nothing, a new one does."""
         count = self.study.datasets[dataset].shards
-        return digest({f: n for f, n in self.files(dataset).items() if shard_name(shard_index(f, count), count) == shard})
+        return digest(
+            {f: n for f, n in self.files(dataset).items() if shard_name(shard_index(f, count), count) == shard}
+        )
 
     @cache  # noqa: B019
     def embedding_shards(self, dataset: str) -> list[str]:
         """Names of a dataset's embedding shards."""
         settings = self.study.datasets[dataset]
         if isinstance(settings, FolderDataset):
-            return sorted({shard_name(shard_index(file, settings.shards), settings.shards) for file in self.files(dataset)})
+            return sorted(
+                {shard_name(shard_index(file, settings.shards), settings.shards) for file in self.files(dataset)}
+            )
         count = settings.shards.embedding
         return sorted({shard_name(shard_index(a.id, count), count) for a in self.activities(dataset)})
 
@@ -158,7 +162,9 @@ class Plan:
         """Every space that a dataset is mapped and clustered in (method.md section 2)."""
         spaces = {space: Space(f"embeddings/{name}") for name, space in self.image_spaces(dataset).items()}
         if isinstance(self.study.datasets[dataset], GeneratedDataset):
-            spaces |= {f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts(dataset)}
+            spaces |= {
+                f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts(dataset)
+            }
             spaces["latents"] = Space("latents", column="latents")
         return spaces
 

@@ -56,7 +56,7 @@ def wordings(prompts: Prompts) -> list[Wording]:
 
 
 def write_prompts(
-    activities: Sequence[Activity], prompts: Prompts, seeds: Sequence[int], noise: str
+    activities: Sequence[Activity], prompts: Prompts, seeds: Sequence[int], neutral_seeds: Sequence[int], noise: str
 ) -> pa.Table:
     """One row per image to make, sorted by activity, seed and wording.
 
@@ -64,7 +64,8 @@ def write_prompts(
     ----------
     activities : sequence of Activity
     prompts : Prompts
-    seeds : sequence of int
+    seeds, neutral_seeds : sequences of int
+        Of every wording, and further ones of the neutral wording only.
     noise : {"paired", "shared"}
 
     Returns
@@ -72,14 +73,15 @@ def write_prompts(
     pyarrow.Table
         Columns of ``SCHEMA``; all wordings of one (activity, seed) have one ``noise_seed`` (method.md section 1).
     """
-    return pa.Table.from_pylist(list(_rows(activities, wordings(prompts), prompts.negative, seeds, noise)), SCHEMA)
+    return pa.Table.from_pylist(list(_rows(activities, wordings(prompts), prompts.negative, seeds, neutral_seeds, noise)), SCHEMA)
 
 
-def _rows(activities, wordings, negative, seeds, noise) -> Iterator[dict]:
+def _rows(activities, wordings, negative, seeds, neutral_seeds, noise) -> Iterator[dict]:
     for activity in sorted(activities, key=lambda activity: activity.id):
-        texts = [wording.prompt(activity.activity) for wording in wordings]
-        for seed in seeds:
-            for wording, text in zip(wordings, texts, strict=True):
+        texts = [(wording, wording.prompt(activity.activity)) for wording in wordings]
+        neutral = [(wording, text) for wording, text in texts if wording.role == "neutral"]
+        for seed in [*seeds, *neutral_seeds]:
+            for wording, text in texts if seed in seeds else neutral:
                 yield {
                     "activity_id": activity.id,
                     "activity": activity.activity,

@@ -25,7 +25,8 @@ def read_space(
 
     Returns
     -------
-    values : ndarray of shape (n, ...)
+    values : ndarray of float32, shape (n, dim)
+        Latents flattened.
     subjects : DataFrame of n rows
         Sorted by ``key``, which is a column of this name whatever it was called.
 
@@ -40,4 +41,4 @@ def read_space(
     if missing := set(keys) - set(table.index):
         raise ValueError(f"{vectors[0]}: {len(missing)} vectors belong to no row of {subjects[0]}; delete both and rerun")
     chosen = table.loc[keys[order]].drop(columns="key", errors="ignore") if key != "key" else table.loc[keys[order]]
-    return values[order], chosen.rename(columns={key: "key"}).reset_index(drop=True)
+    return values[order].reshape(len(order), -1).astype(np.float32), chosen.rename(columns={key: "key"}).reset_index(drop=True)

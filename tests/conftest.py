@@ -1,0 +1,151 @@
+"""A finished tiny study that the tests of the workflow's promises share."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@dataclass
+class Project:
+    """A copy of the project with a configuration and results of its own."""
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config" / "tiny.yaml"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def config(self) -> dict:
+        return yaml.safe_load(self.config_file.read_text())
+
+    def change(self, edit: Callable[[dict], object]) -> None:
+        """Edit the configuration."""
+        values = self.config()
+        edit(values)
+        self.config_file.write_text(yaml.safe_dump(values, sort_keys=False))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", "--cores", "2", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "CI": "true", "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+
+    def snakemake(self, *arguments: str, check: bool = True, **changes: str) -> str:
+        """Run Snakemake and return everything it printed."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment() | changes,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1200,
+            check=False,
+        )
+        if check and done.returncode:
+            logs = "".join(f"\n== {log}\n{log.read_text()[-1500:]}" for log in sorted(self.results.rglob("*.log"))[-3:])
+            pytest.fail(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{logs}")
+        return done.stdout
+
+    def planned(self) -> dict[str, int]:
+        """Jobs that a dry run announces, by rule."""
+        text = self.snakemake("--dry-run")
+        if "Nothing to be done" in text:
+            return {}
+        table = text.split("Job stats:")[-1].split("total")[0]
+        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)\s*$", table, re.MULTILINE)}
+
+    def tables(self) -> dict[str, bytes]:
+        """Content of every table that people read."""
+        return {path.name: path.read_bytes() for path in sorted((self.results / "tables").glob("*.csv"))}
+
+    def store(self) -> set[str]:
+        """Names of the images in the store."""
+        return {path.name for path in (self.results / "store").rglob("*.png")}
+
+    def copy(self, folder: Path) -> "Project":
+        """The same state elsewhere, time stamps kept."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+
+def new_project(folder: Path, weights: Path) -> Project:
+    """The project's own files as they are in the working tree, and a tiny configuration."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file() and not name.startswith(("resources/", "docs/", "tests/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copytree(weights, folder / "weights")
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    people, faces = values["datasets"]["people"], values["datasets"]["faces"]
+    people["activities"]["limit"] = 5
+    people |= {"seeds": 2, "neutral_seeds": 3, "shards": {"synthesis": 4, "embedding": 2}}
+    people["synthesis"] |= {"steps": 2, "batch_size": 4}
+    people.pop("planted")
+    faces["path"] = "weights/faces"
+    values["models"]["miniature"]["source"]["path"] = "weights/sdxl"
+    for encoder, name in (("clip", "clip"), ("dino", "dino"), ("resnet50", "resnet")):
+        values["encoders"][encoder]["source"]["path"] = f"weights/{name}"
+    values["inference"] |= {"resamples": 200, "permutations": 200}
+    values["clusters"] |= {"k": 2, "bootstraps": 2, "permutations": 19}
+    project = Project(folder)
+    project.config_file.write_text(yaml.safe_dump(values, sort_keys=False))
+    return project
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> Path:
+    """Models of the real classes with random weights, and a folder of labelled pictures."""
+    import numpy as np
+    from PIL import Image
+
+    from tests.tiny import tiny_sdxl
+    from tests.tiny_encoders import tiny_clip, tiny_dino, tiny_resnet
+
+    folder = tmp_path_factory.mktemp("weights")
+    tiny_clip(folder / "clip")
+    tiny_dino(folder / "dino")
+    tiny_resnet(folder / "resnet")
+    tiny_sdxl(folder / "sdxl")
+    (folder / "faces").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        name = f"{20 + 2 * number}_{number % 2}_{number % 5}_2017010900000{number:04d}.png"
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(folder / "faces" / name)
+    (folder / "faces" / "broken.jpg").write_bytes(b"not an image")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, tiny_weights) -> Project:
+    """A project that has not run yet."""
+    return new_project(tmp_path / "project", tiny_weights)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, tiny_weights) -> Project:
+    """A project whose tiny study has run; tests copy it before they change anything."""
+    project = new_project(tmp_path_factory.mktemp("finished") / "project", tiny_weights)
+    project.snakemake("all")
+    return project

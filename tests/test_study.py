@@ -1,0 +1,125 @@
+"""The default study and a tiny one, end to end."""
+
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT, SHARED
+
+pytestmark = pytest.mark.slow
+
+
+def table(project, name: str) -> pd.DataFrame:
+    return pd.read_csv(project.results / "tables" / f"{name}.csv")
+
+
+def test_original_table_has_its_six_rows(finished):
+    rows = table(finished, "people-original_table")
+    assert list(rows["row"]) == ["clip prompts", "clip images", "dino", "resnet50", "latents", "dino split"]
+    assert rows[["young", "middle", "older", "chi_square"]].notna().all().all()
+    assert ((rows["young_low"] <= rows["young"]) & (rows["young"] <= rows["young_high"])).all()
+
+
+def test_similarities_are_those_of_the_vectors(finished):
+    """One number recomputed from the stored vectors by the definition."""
+    import numpy as np
+
+    from scripts.lib.tables import read_arrays, read_table
+
+    images = read_table(sorted((finished.results / "people" / "images").glob("*.parquet")))
+    keys, vectors = read_arrays(sorted((finished.results / "people" / "embeddings" / "dino").glob("*.parquet")))
+    values = dict(zip(keys, vectors.astype(float), strict=True))
+    measured = read_table(sorted((finished.results / "people" / "similarity").glob("*.parquet")))
+    row = measured[(measured["space"] == "dino") & (measured["metric"] == "cosine")].iloc[0]
+    same = images[(images["activity_id"] == row["activity_id"]) & (images["seed"] == row["seed"])].set_index("group")
+    x, y = values[same.loc["neutral", "key"]], values[same.loc[row["group"], "key"]]
+    assert row["value"] == pytest.approx(x @ y / np.linalg.norm(x) / np.linalg.norm(y), abs=1e-6)
+
+
+def test_every_job_has_log_and_benchmark(finished):
+    logs = {
+        path.relative_to(finished.results / "logs").with_suffix("")
+        for path in (finished.results / "logs").rglob("*.log")
+    }
+    timed = {
+        path.relative_to(finished.results / "benchmarks").with_suffix("")
+        for path in (finished.results / "benchmarks").rglob("*.tsv")
+    }
+    assert logs == timed and len(logs) > 20
+
+
+def test_unreadable_pictures_are_listed(finished):
+    from scripts.lib.tables import read_table
+
+    rejects = read_table(sorted((finished.results / "faces" / "rejects").glob("*.parquet")))
+    reasons = rejects.groupby("path")["reason"].agg(" ".join)
+    assert any("broken.jpg" in path for path in reasons.index)
+
+
+def test_two_clones_give_equal_tables(project, finished):
+    """Another folder, locale and time zone: the same bytes."""
+    project.snakemake("all", LC_ALL="C", TZ="Asia/Kathmandu")
+    assert project.tables() == finished.tables()
+
+
+def test_dry_run_of_all_activities_plans_quickly(project):
+    """The plan of more than 512 activities; the time is shown, and only a gross limit is held."""
+    import time
+
+    project.change(lambda config: config["datasets"]["people"]["activities"].update(limit=None, miniature=False))
+    project.change(lambda config: config["datasets"]["people"].update(shards={"synthesis": 64, "embedding": 16}))
+    start = time.monotonic()
+    planned = project.planned()
+    print(f"planned {sum(planned.values())} jobs in {time.monotonic() - start:.1f} s")
+    assert planned["synthesise"] == 64
+    assert time.monotonic() - start < 60
+
+
+def test_lint_is_clean(project):
+    text = project.snakemake("--lint")
+    assert "Congratulations" in text, text
+
+
+def test_photographs_of_open_images(project):
+    """A folder of 100 real photographs becomes a manifest, vectors, maps and clusters."""
+    photographs = SHARED / "data" / "open_images"
+    if not photographs.is_dir():
+        pytest.skip("../shared/data/open_images is not there")
+    shutil.copytree(photographs, project.folder / "photographs")
+
+    def only_photographs(config):
+        faces = config["datasets"].pop("faces")
+        config["datasets"] = {
+            "photographs": faces | {"path": "photographs", "utkface": False, "zero_shot": {}, "max_pixels": 10**8}
+        }
+
+    project.change(only_photographs)
+    project.snakemake("all")
+    manifest = pd.read_parquet(project.results / "photographs" / "images" / "0000-of-0001.parquet")
+    assert len(manifest) == 100 and manifest["accepted"].all()
+    clusters = table(project, "photographs-clip_image-clusters")
+    assert set(clusters["algorithm"]) == {"kmeans", "dbscan", "hdbscan"}
+
+
+def test_configuration_mistakes_end_before_any_job(project):
+    project.change(lambda config: config["datasets"]["people"].update(sedes=3))
+    text = project.snakemake("all", check=False)
+    assert "config/tiny.yaml: datasets.people.sedes: unknown key (did you mean seeds?)" in text
+    assert "Traceback" not in text
+    assert not project.results.exists() or not any(project.results.rglob("*.parquet"))
+
+
+def test_default_configuration_is_the_miniature():
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", "--quiet"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert values["models"]["miniature"]["source"]["path"] == "resources/miniature/sdxl"
