@@ -56,11 +56,15 @@ ATTRIBUTE_TABLES = [
     "attributes_calibration",
 ]
 
+SOURCE = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
 try:
-    STUDY = parse_study(config, ", ".join(map(str, workflow.configfiles)) or "config/config.yaml")
-    PLAN = Plan(STUDY)
+    STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
     raise WorkflowError(str(error))
+try:
+    PLAN = Plan(STUDY)
+except ConfigError as error:
+    raise WorkflowError(f"{SOURCE}: {error}")
 
 RESULTS = STUDY.results
 GENERATED = [name for name, dataset in STUDY.datasets.items() if isinstance(dataset, GeneratedDataset)]
