@@ -86,6 +86,7 @@ MISTAKES = [
     ("datasets/people/seeds", True, "datasets.people.seeds", "valid integer"),
     ("datasets/people/first_seed", -1, "datasets.people.first_seed", "greater than or equal to 0"),
     ("datasets/people/first_seed", 2**63, "datasets.people.first_seed", "less than"),
+    ("datasets/people/first_seed", 2**63 - 1, "datasets.people", "begin lower"),
     ("datasets/people/model", "miniatur", "datasets.people.model", "did you mean miniature?"),
     ("datasets/people/synthesis/steps", 0, "datasets.people.synthesis.steps", "greater than or equal to 1"),
     ("datasets/people/synthesis/step", 2, "datasets.people.synthesis.step", "did you mean steps?"),

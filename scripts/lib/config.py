@@ -232,6 +232,8 @@ class GeneratedDataset(Strict):
     def _check(self):
         if self.neutral_seeds is not None and self.neutral_seeds < self.seeds:
             raise ValueError(f"neutral_seeds: at least seeds ({self.seeds}), not {self.neutral_seeds}; or leave it out")
+        if self.first_seed + max(self.seeds, self.neutral_seeds or 0) > 2**63:
+            raise ValueError("first_seed: the last seed is beyond 2^63; begin lower")
         if self.zero_shot is not None and set(self.zero_shot) != set(self.prompts.groups):
             raise ValueError(f"zero_shot: describe each of the groups {', '.join(self.prompts.groups)}, and no other")
         return self
