@@ -31,7 +31,9 @@ def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
-def write_arrays(path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]) -> None:
+def write_arrays(
+    path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]
+) -> None:
     """Write one array per key, sorted by key.
 
     Parameters
@@ -114,12 +116,13 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a row has zero norm: its direction does not exist.
+        If a row has no direction (zero, NaN or infinite); the message gives its position.
     """
-    flat = vectors.reshape(len(vectors), -1).astype(np.float32)
+    flat = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), -1)
     norms = np.linalg.norm(flat, axis=1, keepdims=True)
-    if (norms == 0).any():
-        raise ValueError(f"{int((norms == 0).sum())} vectors have zero norm")
+    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
+    if bad.any():
+        raise ValueError(f"vector {int(np.argmax(bad))} is zero or not finite: embed that image again or drop it")
     return flat / norms
 
 
@@ -132,16 +135,21 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a table that people read: UTF-8, ``\\n``, ten significant digits, formulas defused.
 
     Spreadsheets run cells that begin with ``= + - @`` (or a tab or carriage return) as formulas; a text that does is
-    prefixed with an apostrophe.
+    prefixed with an apostrophe. A carriage return would end the row for them, unquoted as it is, and becomes a newline.
     """
-    frame = frame.copy()
+    frame = frame.rename(columns=_defused)
     for column in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
-            frame[column] = frame[column].map(
-                lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-            )
+            frame[column] = frame[column].astype(object).map(_defused)
     with atomic(path) as part:
         frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def _defused(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    mark = "'" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else ""
+    return mark + cell.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def write_tables(paths: Sequence[Path], dataset: str, frames: Mapping[str, pd.DataFrame]) -> None:
