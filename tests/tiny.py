@@ -40,8 +40,8 @@ def tiny_sdxl(folder: Path, seed: int = 0) -> Path:
             vae=_vae(),
             text_encoder=CLIPTextModel(_text_config()),
             text_encoder_2=CLIPTextModelWithProjection(_text_config(projection_dim=16)),
-            tokenizer=_tokenizer(folder / "tokenizer"),
-            tokenizer_2=_tokenizer(folder / "tokenizer_2"),
+            tokenizer=tokenizer(folder / "tokenizer"),
+            tokenizer_2=tokenizer(folder / "tokenizer_2"),
             unet=unet,
             scheduler=EulerAncestralDiscreteScheduler(**BETAS),
             add_watermarker=False,
@@ -57,7 +57,7 @@ def tiny_sd(folder: Path, seed: int = 0) -> Path:
         pipeline = StableDiffusionPipeline(
             vae=_vae(),
             text_encoder=CLIPTextModel(_text_config()),
-            tokenizer=_tokenizer(folder / "tokenizer"),
+            tokenizer=tokenizer(folder / "tokenizer"),
             unet=_unet(cross_attention_dim=16),
             scheduler=PNDMScheduler(**BETAS, skip_prk_steps=True, steps_offset=1),
             safety_checker=None,
@@ -108,8 +108,8 @@ def _text_config(projection_dim: int = 16) -> CLIPTextConfig:
     )
 
 
-def _tokenizer(folder: Path) -> CLIPTokenizer:
-    """CLIP's byte-level tokenizer without merges: a character is a token."""
+def tokenizer(folder: Path, length: int = LENGTH) -> CLIPTokenizer:
+    """CLIP's byte-level tokenizer without merges, for texts of ``length`` tokens: a character is a token."""
     folder.mkdir(parents=True, exist_ok=True)
     # The printable stand-ins of the 256 bytes, as in GPT-2: bytes without a glyph are shifted beyond 255.
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -117,4 +117,4 @@ def _tokenizer(folder: Path) -> CLIPTokenizer:
     tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=LENGTH)
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=length)

@@ -1,0 +1,337 @@
+"""Time synthesis: the original study's way against the two profiles, side by side in one run.
+
+Run ``python -m benchmarks.synthesis --device cuda`` in the root of the repository: SDXL's full architecture with
+random weights (they time like trained ones; nothing is downloaded; 7 GB of disk). ``--device cpu`` does the same with
+the embedded miniature. Steady state: the model is loaded, compiled and warm, prompts are embedded; denoising, decoding
+and writing count. Goals 1, 2, 3 and 6 of performance.md.
+"""
+
+import json
+import platform
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import cyclopts
+import numpy as np
+import pandas as pd
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    EulerAncestralDiscreteScheduler,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from scripts.lib import sampler
+from scripts.lib.activities import Activity
+from scripts.lib.config import Prompts, Synthesis
+from scripts.lib.prompts import write_prompts
+from scripts.lib.store import Store
+from scripts.lib.synthesis import Request, fill_shard, recipe
+from tests.tiny import BETAS, tokenizer
+
+MINIATURE = Path("resources/miniature/sdxl")
+IDENTITY = {"model": "benchmark", "vae": None}
+# The prompts of the study; with random weights the words do not matter.
+PROMPTS = Prompts(
+    neutral="An ultra realistic portrait photo of a person {activity}",
+    groups={
+        "young": "An ultra realistic portrait photo of a 25 years-old young person {activity}",
+        "middle": "An ultra realistic portrait photo of a 45 year-old middle-aged person {activity}",
+        "older": "An ultra realistic portrait photo of a 75 years-old older person {activity}",
+    },
+    negative="painting, cartoon, anime",
+)
+
+
+@dataclass
+class Timing:
+    """One way of making images."""
+
+    way: str
+    images: int
+    seconds: float  # of making, decoding and writing ``images`` in the steady state
+    start: float  # seconds until the first image could be made: load, compile, embed prompts
+    idle: float | None  # share of the time that encoding and writing cost
+    memory: float | None  # GiB of GPU memory at most
+    pictures: dict[Request, np.ndarray]
+
+    @property
+    def rate(self) -> float:
+        """Images per second."""
+        return self.images / self.seconds
+
+
+def full_size(folder: Path) -> Path:
+    """SDXL base's architecture with random weights, in float16; the VAE that decodes in float16 in ``vae_fast``."""
+    if (folder / "model_index.json").is_file():
+        return folder
+    torch.manual_seed(0)
+    # Made where they are used: on a CPU the random numbers alone take minutes.
+    with torch.device("cuda"):
+        unet = UNet2DConditionModel(
+            sample_size=128,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(320, 640, 1280),
+            transformer_layers_per_block=(1, 2, 10),
+            attention_head_dim=(5, 10, 20),
+            cross_attention_dim=2048,
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=2816,
+        )
+        vae = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            sample_size=1024,
+            scaling_factor=0.13025,
+        )
+        vocabulary = {"bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
+        small = CLIPTextConfig(
+            hidden_size=768,
+            intermediate_size=3072,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            projection_dim=768,
+            **vocabulary,
+        )
+        large = CLIPTextConfig(
+            hidden_size=1280,
+            intermediate_size=5120,
+            num_hidden_layers=32,
+            num_attention_heads=20,
+            projection_dim=1280,
+            hidden_act="gelu",
+            **vocabulary,
+        )
+        encoders = CLIPTextModel(small), CLIPTextModelWithProjection(large)
+    for part in (unet, vae, *encoders):
+        part.half()
+    vae.register_to_config(force_upcast=False)
+    vae.save_pretrained(folder / "vae_fast")
+    vae.register_to_config(force_upcast=True)
+    StableDiffusionXLPipeline(
+        vae=vae,
+        text_encoder=encoders[0],
+        text_encoder_2=encoders[1],
+        tokenizer=tokenizer(folder / "tokenizer", 77),
+        tokenizer_2=tokenizer(folder / "tokenizer_2", 77),
+        unet=unet,
+        scheduler=EulerAncestralDiscreteScheduler(**BETAS),
+        add_watermarker=False,
+    ).save_pretrained(folder)
+    del unet, vae, encoders
+    torch.cuda.empty_cache()
+    return folder
+
+
+def original(folder: Path, settings: Synthesis, requests: list[Request], out: Path) -> Timing:
+    """The original study's way: float32, one prompt at a time, everything that saves memory, saved in the loop."""
+    begun = time.perf_counter()
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    way = "original study: float32, one prompt at a time, attention slicing"
+    try:
+        pipe.enable_xformers_memory_efficient_attention()
+        way += ", xformers"
+    except (ModuleNotFoundError, ValueError):
+        way += ", no xformers here"
+    pipe.enable_attention_slicing("auto")
+    if torch.cuda.is_available():
+        pipe.enable_sequential_cpu_offload()
+        way += ", sequential offload"
+
+    def make(request: Request) -> np.ndarray:
+        image = pipe(
+            prompt=request.prompt,
+            negative_prompt=request.negative,
+            num_inference_steps=settings.steps,
+            guidance_scale=settings.guidance,
+            width=settings.width,
+            height=settings.height,
+            generator=torch.Generator("cpu").manual_seed(request.noise_seed),
+        ).images[0]
+        image.save(out / f"{len(list(out.iterdir()))}.png")
+        return np.asarray(image)
+
+    out.mkdir(parents=True)
+    start = time.perf_counter() - begun
+    make(requests[0])
+    _reset()
+    begun = time.perf_counter()
+    pictures = {request: make(request) for request in requests}
+    return Timing(way, len(requests), _since(begun), start, None, _memory(), pictures)
+
+
+def ours(
+    folder: Path, vae: Path | None, settings: Synthesis, prompts: pd.DataFrame, out: Path
+) -> tuple[Timing, sampler.Sampler]:
+    """One of our profiles: the code that a shard job runs."""
+    requests = _requests(prompts)
+    begun = time.perf_counter()
+    model = sampler.Sampler(folder, vae, settings, None)
+    model.prepare(requests)
+    list(model.run(requests[: model.batch_size]))  # compiles and warms
+    start = _since(begun)
+    _reset()
+    begun = time.perf_counter()
+    unwritten = [sample for batch in model.run(requests) for sample in batch]
+    bare = _since(begun)
+    recipes = partial(recipe, synthesis=settings, identity=IDENTITY, dtype=model.facts["dtype"])
+    begun = time.perf_counter()
+    shard = fill_shard(prompts, Store(out), recipes, unwritten[0].latents.shape, lambda: model)
+    seconds = _since(begun)
+    if rejected := shard.counts["rejected"]:
+        print(f"{rejected} images of {settings.profile} were rejected: random weights; they were made all the same")
+    pictures = {request: sample.image for request, sample in zip(requests, unwritten, strict=True) if not sample.reason}
+    way = f"{settings.profile}: {model.facts['dtype']}, batch {model.batch_size}"
+    way += ", compiled" if model.facts["compiled"] else ""
+    # On a CPU denoising and writing share the cores: nothing idles.
+    idle = 1 - min(1.0, bare / seconds) if torch.cuda.is_available() else None
+    return Timing(way, len(requests), seconds, start, idle, _memory(), pictures), model
+
+
+def flops(model: sampler.Sampler, request: Request) -> float:
+    """Floating-point operations of one image: denoising and decoding, counted on the eager modules."""
+    model.batch_size = 1
+    pipe = model.pipe
+    pipe.unet = getattr(pipe.unet, "_orig_mod", pipe.unet)
+    with FlopCounterMode(display=False) as counter:
+        list(model.run([request]))
+    return counter.get_total_flops()
+
+
+def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
+    """FLOP per second of a large matrix product: what the device can do at most."""
+    size = 8192 if on.type == "cuda" else 2048
+    a = torch.randn(size, size, device=on, dtype=kind)
+    best = 0.0
+    for _ in range(5):
+        begun = time.perf_counter()
+        for _ in range(4):
+            a @ a
+        best = max(best, 4 * 2 * size**3 / _since(begun))
+    return best
+
+
+def _requests(prompts: pd.DataFrame) -> list[Request]:
+    return [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
+
+
+def _since(begun: float) -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
+
+
+def _reset() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _memory() -> float | None:
+    return torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else None
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def _difference(a: dict[Request, np.ndarray], b: dict[Request, np.ndarray]) -> str:
+    common = [np.abs(a[request].astype(int) - b[request]) for request in a.keys() & b.keys()]
+    return f"mean {np.mean(common):.2f}, largest {np.max(common)} of 255" if common else "no image in common"
+
+
+def main(
+    *,
+    device: Literal["cuda", "cpu"],
+    images: int = 64,
+    originals: int = 4,
+    steps: int = 20,
+    size: int | None = None,
+    batch: int | None = None,
+    model: Path | None = None,
+    keep: Path | None = None,
+) -> None:
+    """Print the table.
+
+    Parameters
+    ----------
+    images, originals
+        Images timed per profile, and in the original way.
+    size
+        Pixels; 768 on a GPU, 64 with the miniature.
+    batch
+        Batch size; chosen by memory when left out.
+    model
+        Another model's folder, such as the trained one.
+    keep
+        Folder for the random weights, to use them again; a temporary one when left out.
+    """
+    if (device == "cuda") != torch.cuda.is_available():
+        raise SystemExit("--device cuda needs a GPU; with --device cpu hide it: CUDA_VISIBLE_DEVICES= ")
+    scratch = Path(tempfile.mkdtemp())
+    folder = model or (full_size(keep or scratch / "sdxl") if device == "cuda" else MINIATURE)
+    vae = folder / "vae_fast" if (folder / "vae_fast").is_dir() else None
+    pixels = size or (768 if device == "cuda" else 64)
+    settings = Synthesis(
+        steps=steps,
+        guidance=7.5,
+        width=pixels,
+        height=pixels,
+        scheduler="euler_ancestral",
+        profile="reference",
+        noise="paired",
+        batch_size=batch,
+    )
+    activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
+    prompts = write_prompts(activity, PROMPTS, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
+    requests = _requests(prompts)[:originals]
+    try:
+        timings = [original(folder, settings, requests, scratch / "original")]
+        for profile in ("reference", "fast"):
+            changed = settings.model_copy(update={"profile": profile})
+            timing, made = ours(folder, vae if profile == "fast" else None, changed, prompts, scratch / profile)
+            timings.append(timing)
+            if profile == "reference":
+                del made
+                if device == "cuda":
+                    torch.cuda.empty_cache()
+        work, limit = flops(made, requests[0]), matmul_rate(made.device, made.dtype)
+    finally:
+        shutil.rmtree(scratch)
+    print(f"\n{_machine()}; torch {torch.__version__}; {folder}, {pixels} px, {steps} steps, guidance 7.5")
+    print(f"{work / 1e12:.3g} TFLOP per image; a matrix product reaches {limit / 1e12:.3g} TFLOP/s in {made.dtype}\n")
+    print("| way | s/image | images/s | ratio | of the limit | GPU idle for writing | start, s | GPU memory, GiB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for timing in timings:
+        idle = "" if timing.idle is None else f"{timing.idle:.1%}"
+        memory = "" if timing.memory is None else f"{timing.memory:.1f}"
+        print(
+            f"| {timing.way} | {1 / timing.rate:.3f} | {timing.rate:.2f} | {timing.rate / timings[0].rate:.1f} "
+            f"| {timing.rate * work / limit:.0%} | {idle} | {timing.start:.0f} | {memory} |"
+        )
+    print(f"\nPixels of reference against the original way: {_difference(timings[1].pictures, timings[0].pictures)}")
+    print(f"Pixels of fast against reference: {_difference(timings[2].pictures, timings[1].pictures)}")
+    print(json.dumps({"facts": made.facts}, sort_keys=True))
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
