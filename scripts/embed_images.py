@@ -27,7 +27,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None:
     torch.set_flush_denormal(True)
     manifest = read_table(images, columns=["key", "path", "sha256", "accepted"])
-    manifest = manifest[manifest["accepted"]].sort_values("key")
+    # Two wordings may be the same prompt (the age grid's words): one image, one vector.
+    manifest = manifest[manifest["accepted"]].drop_duplicates("key").sort_values("key")
     encoder = load_encoder(settings.encoder)
     paths = [Path(path) for path in manifest["path"]]
     batches = encoder.embed(paths, partial(decode, max_pixels=settings.max_pixels))
