@@ -111,19 +111,6 @@ def test_chi_square_of_one_activity_says_so():
     assert np.isnan(row["p"]) and row["note"] == "one activity: no test"
 
 
-def test_zero_shot_probabilities():
-    prompts = {"young": np.array([[2.0, 0, 0], [2.0, 0.1, 0]]), "older": np.array([[0, 3.0, 0]])}
-    p = age_position.zero_shot(np.array([[5.0, 0, 0], [0, 0, 1.0]]), prompts, scale=100.0)
-    assert p.shape == (2, 2)
-    np.testing.assert_allclose(p.sum(1), 1)
-    assert p[0, 0] > 0.99
-    mean = np.array([1, 0, 0]) + np.array([2, 0.1, 0]) / np.hypot(2, 0.1)
-    cosine = mean[0] / np.linalg.norm(mean)
-    np.testing.assert_allclose(
-        age_position.zero_shot(np.array([[1.0, 0, 0]]), prompts, 1.0)[0, 0], 1 / (1 + np.exp(-cosine))
-    )
-
-
 def test_confusion_adherence_and_calibration():
     frame = predictions([1, 0, 0], np.random.default_rng(0), activities=40)
     table = age_position.confusion(frame, GROUPS, **FAST)

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, zero_one
 from statsmodels.stats.proportion import proportion_confint
 
 from scripts.lib import attributes
-from scripts.lib.clusters import unit
+from scripts.lib.tables import unit
 
 
 def faces(n: int = 600, seed: int = 0, signal: float = 1.0) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.pairwise import cosine_distances
 
-from scripts.lib.clusters import unit
 from scripts.lib.diversity import diversity, mean_distance, vendi
+from scripts.lib.tables import unit
 
 vectors = arrays(np.float64, st.tuples(st.integers(2, 25), st.integers(2, 8)), elements=st.floats(-1, 1)).map(
     lambda x: unit(np.column_stack([x, np.ones(len(x))]))

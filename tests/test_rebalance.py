@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from scripts.lib import rebalance
-from scripts.lib.clusters import unit
 from scripts.lib.rebalance import balancing_weights, before_after, keep_list, near_duplicates
+from scripts.lib.tables import unit
 
 
 def files(n: int) -> list[str]:

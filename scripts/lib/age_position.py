@@ -1,44 +1,18 @@
-"""Zero-shot age: probabilities, and how marked images, whose group is known, are classified.
+"""Zero-shot age: how marked images, whose group is known, are classified.
 
 `predictions` tables have one row per image: dataset, space, activity_id, seed, group (asked: neutral or a
 marked group) and one column of probability per age group, named as the group.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from scripts.lib.inference import BCA, notes, seed_average, tabulate
 from scripts.lib.resampling import mean_intervals
 
 KEYS = ["dataset", "space"]
-
-
-def zero_shot(images: np.ndarray, prompts: Mapping[str, np.ndarray], scale: float) -> np.ndarray:
-    """Probabilities of each group from an ensemble of prompts.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, dim)
-        CLIP image embeddings; normalised here.
-    prompts : mapping of group to ndarray of shape (n_prompts, dim)
-        CLIP text embeddings of the group's prompts; unit vectors are averaged and the mean normalised.
-    scale : float
-        The model's logit scale (100 for the published CLIP models).
-
-    Returns
-    -------
-    ndarray of shape (n_images, n_groups)
-        In the mapping's order; rows add up to 1.
-
-    References
-    ----------
-    Radford et al. 2021, section 3.1.4; method.md section 7.
-    """
-    classes = np.array([_unit(_unit(vectors).mean(0, keepdims=True))[0] for vectors in prompts.values()])
-    return special.softmax(scale * _unit(images) @ classes.T, axis=1)
 
 
 def confusion(
@@ -153,8 +127,3 @@ def _long(marked: pd.DataFrame, groups: Sequence[str], hard: bool) -> pd.DataFra
 def hot(probabilities: np.ndarray) -> np.ndarray:
     """One in the column of the most probable group, zero elsewhere."""
     return np.eye(probabilities.shape[1])[probabilities.argmax(1)]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(vectors, dtype=np.float64)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import stats
 from sklearn.model_selection import StratifiedKFold
 
-from scripts.lib.clusters import unit
+from scripts.lib.resampling import wilson
+from scripts.lib.tables import unit
 
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
 PAIRS: Mapping[str, tuple[str, str]] = {
@@ -248,18 +249,9 @@ def by_group(groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def wilson(successes: np.ndarray, n: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson score interval of a proportion (Wilson 1927); NaN where n is 0."""
-    successes, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
-    z = stats.norm.ppf(0.5 + confidence / 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = successes / n
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
-
-
-def errors(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
+def errors(
+    truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2, confidence: float = 0.95
+) -> pd.DataFrame:
     """Errors of each group: the rate within it, and its share of all errors, which some reports call a rate.
 
     Returns
@@ -275,9 +267,9 @@ def errors(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, inters
     totals = table.groupby("attribute")[["n", "errors"]].transform("sum")
     with np.errstate(invalid="ignore"):
         table["error_rate"] = table["errors"] / table["n"]
-        table["low"], table["high"] = wilson(table["errors"], table["n"])
+        table["low"], table["high"] = wilson(table["errors"], table["n"], confidence)
         table["share_of_errors"] = table["errors"] / totals["errors"]
-        table["share_low"], table["share_high"] = wilson(table["errors"], totals["errors"])
+        table["share_low"], table["share_high"] = wilson(table["errors"], totals["errors"], confidence)
         table["share_of_images"] = table["n"] / totals["n"]
     missing = len(wrong) - totals["n"]
     table["note"] = np.where(missing > 0, missing.astype(str) + " images without this label left out", "")
@@ -412,7 +404,9 @@ def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.ra
     return tables
 
 
-def calibration(truth: np.ndarray, probability: np.ndarray, *, bins: int = 10) -> tuple[pd.DataFrame, float]:
+def calibration(
+    truth: np.ndarray, probability: np.ndarray, *, bins: int = 10, confidence: float = 0.95
+) -> tuple[pd.DataFrame, float]:
     """Reliability curve over equal bins of probability, and the expected calibration error.
 
     Returns
@@ -431,7 +425,7 @@ def calibration(truth: np.ndarray, probability: np.ndarray, *, bins: int = 10) -
     with np.errstate(invalid="ignore"):
         predicted = np.bincount(place, probability, minlength=bins) / n
         observed = hits / n
-    low, high = wilson(hits, n)
+    low, high = wilson(hits, n, confidence)
     curve = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n, "predicted": predicted})
     curve = curve.assign(observed=observed, low=low, high=high)
     gap = np.nan_to_num(np.abs(observed - predicted))

@@ -18,6 +18,8 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from scripts.lib.tables import unit
+
 NOISE = -1
 
 
@@ -53,22 +55,6 @@ def reproducible() -> Iterator[None]:
     """One thread for BLAS and OpenMP, and small blocks of distances."""
     with threadpool_limits(1), config_context(working_memory=128):
         yield
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1, float32.
-
-    Raises
-    ------
-    ValueError
-        If a row has no direction (zero, NaN or infinite); the message gives its position.
-    """
-    vectors = np.asarray(vectors, dtype=np.float32)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
-    if bad.any():
-        raise ValueError(f"vector {int(np.argmax(bad))} is zero or not finite: embed that image again or drop it")
-    return vectors / norms
 
 
 def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:

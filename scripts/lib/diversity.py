@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scripts.lib.clusters import reproducible, unit
+from scripts.lib.clusters import reproducible
+from scripts.lib.tables import unit
 
 ORDERS = (0.5, 1.0, 2.0, np.inf)
 

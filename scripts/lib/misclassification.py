@@ -11,7 +11,7 @@ import pandas as pd
 
 from scripts.lib.age_position import KEYS, hot
 from scripts.lib.inference import BCA, notes
-from scripts.lib.nearest import wilson
+from scripts.lib.nearest import with_wilson
 from scripts.lib.resampling import bca_limits, mean_intervals, resample_weights
 
 COUNTS, PROBABILITIES = "zero-shot counts", "zero-shot probabilities"
@@ -151,7 +151,7 @@ def neutral_shares_by_activity(
         }
         share = counts / n[:, None]
         raw = pd.DataFrame(head | {"estimator": COUNTS, "estimate": share.ravel()})
-        rows.append(wilson(raw, confidence).assign(method="Wilson over seeds", note=""))
+        rows.append(with_wilson(raw, confidence).assign(method="Wilson over seeds", note=""))
         _, rates = _per_activity(part, groups, neutral, hard=True)
         pooled = _weighted(rates, np.ones((1, len(rates))))[0]
         corrected = pd.DataFrame(head | {"estimator": CORRECTED[COUNTS], "estimate": np.nan})

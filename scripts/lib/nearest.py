@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from scripts.lib.inference import BCA, CELL, PRIMARY_METRICS, adjust, by_group, notes, seed_average, tabulate
-from scripts.lib.resampling import mean_intervals
+from scripts.lib.resampling import mean_intervals, wilson
 
 
 def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
@@ -73,7 +72,7 @@ def nearest_group(
     means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
     frame = tabulate(matrix, counts, means).assign(expected=1 / len(groups), method=BCA, note=notes(means))
     unanimous = means.constant & np.isin(means.estimate, (0.0, 1.0))
-    frame.loc[unanimous, ["low", "high"]] = wilson(frame[unanimous], confidence)[["low", "high"]]
+    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], confidence)[["low", "high"]]
     frame.loc[unanimous, ["method", "note"]] = ["Wilson over activities", "the same in every activity"]
     return frame
 
@@ -94,16 +93,13 @@ def nearest_group_by_activity(similarity: pd.DataFrame, groups: Sequence[str], *
     keys = [*CELL, "group", "category", "activity_id"]
     images = nearest_images(similarity, groups)
     frame = images.groupby(keys, observed=True)["value"].agg(n="count", estimate="mean").reset_index()
-    return wilson(frame, confidence).assign(method="Wilson over seeds")
+    return with_wilson(frame, confidence).assign(method="Wilson over seeds")
 
 
-def wilson(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def with_wilson(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Add low and high to shares ``estimate`` of ``n`` trials; NaN without trials."""
-    n, share = frame["n"].to_numpy(dtype=float), frame["estimate"].to_numpy(dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = proportion_confint(n * share, n, 1 - confidence, method="wilson")
-    # Wilson's limits at 0 and 1 are the share itself but for rounding.
-    return frame.assign(low=np.minimum(low, share), high=np.maximum(high, share))
+    low, high = wilson(frame["n"] * frame["estimate"], frame["n"], confidence)
+    return frame.assign(low=low, high=high)
 
 
 def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:

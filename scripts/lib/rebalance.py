@@ -8,7 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import PCA
 
-from scripts.lib.clusters import reproducible, sample, unit
+from scripts.lib.clusters import reproducible, sample
+from scripts.lib.tables import unit
 
 BLOCK = 1_024
 MAX_PAIRS = 1_000_000  # held before they are joined; all images of a set may be near each other

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+
+from scripts.lib.resampling import wilson
 
 KEYS = ("dataset", "space", "metric", "estimator", "group")
 
@@ -120,6 +121,6 @@ def _coverage(pair: pd.DataFrame, confidence: float) -> dict[str, object]:
     if known.empty:
         return row | {"note": "no intervals"}
     inside = int(known["planted"].between(known["low"], known["high"]).sum())
-    low, high = proportion_confint(inside, len(known), 1 - confidence, method="wilson")
+    low, high = wilson(inside, len(known), confidence)
     share = {"n": len(known), "estimate": inside / len(known), "low": low, "high": high}
     return row | share | {"note": ""}

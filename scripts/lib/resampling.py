@@ -215,3 +215,17 @@ def sign_blocks(n: int, permutations: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng([seed, n, 1])
     for block in _blocks(permutations, n):
         yield rng.integers(0, 2, (block.stop - block.start, n), dtype=np.int8) * 2.0 - 1.0
+
+
+def wilson(
+    successes: np.ndarray | float, n: np.ndarray | float, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson score interval of a proportion (Wilson 1927); NaN where n is 0."""
+    successes, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = successes / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # The limits at 0 and 1 are the share itself but for rounding.
+    return np.clip(np.minimum(centre - half, share), 0, 1), np.clip(np.maximum(centre + half, share), 0, 1)

@@ -1,6 +1,7 @@
 """Parquet and CSV: byte-stable for equal inputs, whole or not there (design.md, data contracts)."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     ValueError
         If a row has no direction (zero, NaN or infinite); the message gives its position.
     """
-    flat = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), -1)
+    flat = np.asarray(vectors, dtype=np.float32)
+    flat = flat.reshape(len(flat), math.prod(flat.shape[1:]))
     norms = np.linalg.norm(flat, axis=1, keepdims=True)
     bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
     if bad.any():
