@@ -35,6 +35,6 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         study_outputs,
-    default_target: True

@@ -1,19 +1,17 @@
 """Paths, shards, settings and code of the study: functions that the rules share."""
 
-import os
 import sys
-from pathlib import Path
 
-# Jobs run `python -m scripts.<rule>` with the interpreter that runs Snakemake, also when .venv is not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 sys.path.insert(0, str(workflow.basedir))
 
 from snakemake.exceptions import WorkflowError
 
-from scripts.lib.code import local_imports
-from scripts.lib.config import ConfigError, GeneratedDataset, OpenClip, Timm, Vae, parse_study
+from scripts.lib.code import local_imports, prefer_this_interpreter
+from scripts.lib.config import MODELS, ConfigError, GeneratedDataset, OpenClip, Timm, Vae, parse_study
 from scripts.lib.keys import canonical_json
 from scripts.lib.plan import Plan, local_files
+
+prefer_this_interpreter()
 
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 CONDA = "../envs/tetrad.yaml"
@@ -70,6 +68,14 @@ RESULTS = STUDY.results
 GENERATED = [name for name, dataset in STUDY.datasets.items() if isinstance(dataset, GeneratedDataset)]
 WITH_TOKENS = [name for name, encoder in STUDY.encoders.items() if isinstance(encoder, Timm) and encoder.tokens]
 FOLDERS = [name for name in STUDY.datasets if name not in GENERATED]
+HUB_SOURCES = [
+    source
+    for source in [
+        *(source for model in STUDY.models.values() for source in (model.source, model.vae)),
+        *(encoder.source for encoder in STUDY.encoders.values()),
+    ]
+    if source and source.repository
+]
 
 
 def settings(choose):
@@ -121,9 +127,7 @@ def space_subjects(wildcards):
 
 def all_vectors(wildcards):
     return [
-        file
-        for space in PLAN.spaces(wildcards.dataset).values()
-        for file in shards_of(wildcards.dataset, space.folder)
+        file for space in PLAN.spaces(wildcards.dataset).values() for file in shards_of(wildcards.dataset, space.folder)
     ]
 
 
@@ -320,6 +324,17 @@ def planted_shares(wildcards):
 
 def tables_of(names):
     return [f"{RESULTS}/tables/{{dataset}}-{name}.csv" for name in names]
+
+
+def model_settings(wildcards):
+    """One revision and the files that all its uses in the study ask for; every file when one names none."""
+    uses = [
+        source
+        for source in HUB_SOURCES
+        if manifest(source) == f"{MODELS}/{wildcards.repository}/{wildcards.revision}/manifest.json"
+    ]
+    patterns = None if any(use.files is None for use in uses) else sorted({file for use in uses for file in use.files})
+    return {"repository": uses[0].repository, "revision": uses[0].revision, "files": patterns}
 
 
 def labels_file(wildcards):

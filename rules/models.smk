@@ -1,27 +1,5 @@
 """Models from the hub: pinned revisions, fetched once and checked, offline ever after."""
 
-from scripts.lib.config import MODELS
-
-HUB_SOURCES = [
-    source
-    for source in [
-        *(source for model in STUDY.models.values() for source in (model.source, model.vae)),
-        *(encoder.source for encoder in STUDY.encoders.values()),
-    ]
-    if source and source.repository
-]
-
-
-def model_settings(wildcards):
-    """One revision and the files that all its uses in the study ask for; every file when one names none."""
-    uses = [
-        source
-        for source in HUB_SOURCES
-        if manifest(source) == f"{MODELS}/{wildcards.repository}/{wildcards.revision}/manifest.json"
-    ]
-    patterns = None if any(use.files is None for use in uses) else sorted({file for use in uses for file in use.files})
-    return {"repository": uses[0].repository, "revision": uses[0].revision, "files": patterns}
-
 
 localrules:
     fetch_model,

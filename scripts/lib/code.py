@@ -1,6 +1,8 @@
 """Which local modules a script imports: the code that a rule's output depends on."""
 
 import ast
+import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,11 @@ def local_imports(script: str, root: str = ".") -> tuple[str, ...]:
             if Path(root, candidate).is_file():
                 queue.append(candidate.as_posix())
     return tuple(sorted(found))
+
+
+def prefer_this_interpreter() -> None:
+    """Let ``python`` in a job's shell be the one that runs now, also when its environment is not activated."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def _imported(tree: ast.AST) -> set[str]:
