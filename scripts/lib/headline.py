@@ -1,0 +1,149 @@
+"""The answer of a study in one sentence with its interval, and what speaks for and against it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scripts.lib.figures import space_label
+from scripts.lib.rounding import measured, number, percent
+
+PRIMARY = ("cosine", "patch_maxsim")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Sentence, further sentences, and a warning where the pictures do not carry any answer."""
+
+    sentence: str
+    support: list[str]
+    caution: str = ""
+
+
+def primary_space(spaces: list[str]) -> str | None:
+    """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
+
+    Method.md section 11: ``clip_*`` is partly circular, DINO and ResNet are the check.
+    """
+    seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
+    independent = [space for space in seen if not space.endswith("_image")]
+    for space in ("dino", *independent, *seen, *spaces):
+        if space in spaces:
+            return space
+    return None
+
+
+def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float) -> Answer:
+    """What a generated dataset says about one contrast.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        The dataset's tables: contrasts, and where they exist specifications_summary, age_shares, adherence, equivalence.
+    contrast : str
+        ``young-older``.
+    confidence : float
+        Of the intervals.
+    """
+    rows = frames["contrasts"]
+    rows = rows[(rows["contrast"] == contrast) & rows["metric"].isin(PRIMARY) & rows["estimate"].notna()]
+    first, second = contrast.split("-", 1)
+    images = rows[~rows["space"].str.endswith("_text")]
+    space = primary_space(list(images.loc[images["metric"] == "cosine", "space"]))
+    if space is None:
+        return Answer(f"The similarities do not exist that would compare {first} and {second}.", [])
+    row = images[(images["space"] == space) & (images["metric"] == "cosine")].iloc[0]
+    gap = f"in {space_label(space)} the gap in similarity is {measured(row['estimate'], row['low'], row['high'], True)}"
+    interval = f"{confidence:.0%}".replace("%", " %") + " interval"
+    n = f"{int(row['n'])} activities"
+    if not np.isfinite(row["low"]):
+        sentence = f"Too few activities to say whom the neutral person resembles: {gap}, without an interval ({n})."
+    elif row["low"] <= 0 <= row["high"]:
+        sentence = (
+            f"It is not settled whether the neutral person is nearer to {first} or {second}: {gap}, "
+            f"{interval}, which includes zero ({n})."
+        )
+    else:
+        near, far = (first, second) if row["estimate"] > 0 else (second, first)
+        sentence = f"The neutral person looks more like the {near} than the {far} one: {gap}, {interval} ({n})."
+    return Answer(sentence, _support(frames, images, row, contrast), _caution(frames))
+
+
+def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.Series, contrast: str) -> list[str]:
+    sentences = []
+    sign = np.sign(row["estimate"])
+    excludes = (images["low"] > 0) | (images["high"] < 0)
+    same = int((excludes & (np.sign(images["estimate"]) == sign)).sum())
+    other = int((excludes & (np.sign(images["estimate"]) == -sign)).sum())
+    if len(images) > 1:
+        counts = f"{same} of {len(images)} image measures lean this way with an interval that excludes zero"
+        sentences.append(f"{counts}, {other or 'none'} the other way, {len(images) - same - other} undecided.")
+    if len(curve := frames.get("specifications_summary", pd.DataFrame())):
+        agree = curve.iloc[0]
+        sentences.append(
+            f"Over {int(agree['n'])} ways to measure it, {percent(agree['share_agree'])} have the same sign "
+            f"(median effect {number(agree['estimate'], signed=True)} standard deviations)."
+        )
+    if len(shares := frames.get("age_shares", pd.DataFrame())):
+        chosen = (
+            "corrected counts" if (shares["estimator"] == "corrected counts").any() else shares["estimator"].iloc[0]
+        )
+        part = shares[(shares["estimator"] == chosen) & shares["estimate"].notna()]
+        words = [f"{percent(s.estimate, s.low, s.high)} {s.group}" for s in part.itertuples(index=False)]
+        if words:
+            sentences.append(
+                f"Classified by CLIP and corrected for its errors, the neutral persons are {', '.join(words)}."
+            )
+    if len(found := frames.get("recovery", pd.DataFrame())):
+        part = found[(found["quantity"] == "spearman") & (found["group"] == contrast)].dropna(subset="estimate")
+        if len(part):
+            best = part.loc[part["estimate"].idxmax()]
+            where = (
+                space_label(best["space"], best["metric"])
+                if best["estimator"] == "nearest group"
+                else best["estimator"]
+            )
+            rho = measured(best["estimate"], best["low"], best["high"])
+            sentences.append(
+                f"The bias of this model was planted, so the audit can be checked: over {int(best['n'])} activities the "
+                f"best estimator ({where}) ranks them like the truth, Spearman\N{RIGHT SINGLE QUOTATION MARK}s rho {rho}."
+            )
+    return sentences
+
+
+def _caution(frames: Mapping[str, pd.DataFrame]) -> str:
+    """Marked images that do not show what they were asked for make every similarity meaningless."""
+    table = frames.get("adherence", pd.DataFrame())
+    if table.empty:
+        return ""
+    groups = table.loc[table["group"] != "all marked", "group"].nunique()
+    whole = table[table["group"] == "all marked"]
+    if whole.empty or not groups or not np.isfinite(whole["estimate"].iloc[0]):
+        return ""
+    row = whole.iloc[0]
+    low = row["low"] if np.isfinite(row["low"]) else row["estimate"]
+    if low > 1 / groups:
+        return ""
+    return (
+        f"The marked images do not show the group they were asked for more often than chance "
+        f"({percent(row['estimate'], row['low'], row['high'])}, chance {percent(1 / groups)}): the pictures are noise, or "
+        "the classifier cannot read them. Do not read the gaps below as findings."
+    )
+
+
+def audit_answer(errors: pd.DataFrame) -> Answer:
+    """What a labelled folder says: for which label of the first audited attribute the classifier errs most."""
+    target, classifier = errors["target"].iloc[0], errors["classifier"].iloc[0]
+    part = errors[(errors["classifier"] == classifier) & (errors["attribute"] == target) & errors["error_rate"].notna()]
+    if len(part) < 2:
+        return Answer(f"There are too few labels of {target} to compare.", [])
+    part = part.sort_values("error_rate", kind="stable")
+    low, high = part.iloc[0], part.iloc[-1]
+    rates = [percent(row["error_rate"], row["low"], row["high"]) for row in (high, low)]
+    end = ": the intervals overlap, so the difference is not settled" if high["low"] <= low["high"] else ""
+    sentence = (
+        f"Zero-shot {target} ({classifier}) is wrong for {rates[0]} of the images labelled {high['group']} and for "
+        f"{rates[1]} of those labelled {low['group']}{end}."
+    )
+    return Answer(sentence, [])

@@ -1,0 +1,65 @@
+"""Numbers as people should read them: no digit that the interval does not allow."""
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+
+
+def decimals(half_width: float) -> int | None:
+    """Decimals that an uncertainty allows: two of its digits up to 354, one from 355, two from 950.
+
+    The rule of the Particle Data Group (Review of Particle Physics, Introduction, section 5.3). ``None`` where there is
+    no uncertainty to go by.
+    """
+    if not math.isfinite(half_width) or half_width <= 0:
+        return None
+    exponent = math.floor(math.log10(half_width))
+    leading = round(half_width / 10**exponent * 100)
+    return -exponent + 1 if leading < 355 else -exponent
+
+
+def plain(value: float, places: int, signed: bool = False) -> str:
+    """A number with so many decimals (negative: zeros before the point) and a real minus sign."""
+    value = round(value, places)
+    text = f"{value:,.{max(places, 0)}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    if float(f"{value:.{max(places, 0)}f}") == 0:
+        return text.lstrip("-")
+    return text.replace("-", MINUS) if value < 0 else "+" * signed + text
+
+
+def number(value: float, low: float = math.nan, high: float = math.nan, signed: bool = False) -> str:
+    """An estimate rounded to what its interval allows; three significant digits without an interval."""
+    if not math.isfinite(value):
+        return NONE
+    places = decimals((high - low) / 2)
+    if places is None:
+        places = 2 - math.floor(math.log10(abs(value))) if value else 0
+        places = min(max(places, 0), 4)
+    return plain(value, places, signed)
+
+
+def measured(value: float, low: float, high: float, signed: bool = False, scale: float = 1, unit: str = "") -> str:
+    """``0.021 (0.012 to 0.030)``, all three with the decimals of the interval."""
+    if not math.isfinite(value):
+        return NONE
+    value, low, high = value * scale, low * scale, high * scale
+    places = decimals((high - low) / 2)
+    if places is None or not (math.isfinite(low) and math.isfinite(high)):
+        return number(value, signed=signed) + unit
+    ends = [plain(end, places, signed) for end in (low, high)]
+    return f"{plain(value, places, signed)}{unit} ({ends[0]} to {ends[1]})"
+
+
+def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A share in percent, ``62 % (50 to 73)``; whole percent at the finest unless the interval is narrower."""
+    return measured(value, low, high, scale=100, unit="\N{NARROW NO-BREAK SPACE}%")
+
+
+def p_value(p: float) -> str:
+    """Two digits above 0.1, three decimals below, and no p of zero."""
+    if not math.isfinite(p):
+        return NONE
+    if p < 0.001:
+        return "<\N{NARROW NO-BREAK SPACE}0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

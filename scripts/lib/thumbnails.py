@@ -1,0 +1,65 @@
+"""Small pictures for a page: sheets of many as WebP, each a data URI."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+EDGE = 96  # pixels of a thumbnail, fewer when there are many
+BUDGET = 2000 * EDGE**2  # pixels of all thumbnails of a dataset: about 4.5 MB (performance.md, goal 11)
+PER_SHEET = 400
+COLUMNS = 20
+PAPER = (238, 238, 238)
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Thumbnails side by side: number i is on sheet ``i // per_sheet``, row by row."""
+
+    edge: int
+    columns: int
+    per_sheet: int
+    uris: list[str]
+
+
+def data_uri(image: Image.Image, quality: int = 60) -> str:
+    """The picture as WebP in a data URI."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def picture(path: Path, edge: int) -> Image.Image:
+    """The picture, centred in a square of this many pixels; a grey square when it cannot be read."""
+    square = Image.new("RGB", (edge, edge), PAPER)
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (2 * edge, 2 * edge))
+            small = image.convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return square
+    small.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    square.paste(small, ((edge - small.width) // 2, (edge - small.height) // 2))
+    return square
+
+
+def edge_for(sizes: Sequence[int]) -> int:
+    """Edge of thumbnails for so many images of these longer sides: no larger than the images, and within the budget."""
+    if not sizes:
+        return EDGE
+    return max(16, min(EDGE, max(sizes), int((BUDGET / len(sizes)) ** 0.5)))
+
+
+def sheets(paths: Sequence[Path], edge: int) -> Sheets:
+    """Thumbnails of all pictures, in order."""
+    uris = []
+    for start in range(0, len(paths), PER_SHEET):
+        part = paths[start : start + PER_SHEET]
+        sheet = Image.new("RGB", (COLUMNS * edge, -(-len(part) // COLUMNS) * edge), PAPER)
+        for i, path in enumerate(part):
+            sheet.paste(picture(path, edge), (i % COLUMNS * edge, i // COLUMNS * edge))
+        uris.append(data_uri(sheet))
+    return Sheets(edge, COLUMNS, PER_SHEET, uris)
