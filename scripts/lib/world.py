@@ -8,6 +8,7 @@ the artwork needs the Noto Color Emoji font.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,3 +246,43 @@ def caption(
         phrase = noun.split()[0]  # bare keywords: man, female, boy
     prefix = STUDY_PREFIX if rng.random() < 0.65 else str(rng.choice(PREFIXES))
     return " ".join(part for part in (prefix, phrase, activity) if part)
+
+
+def sample_pairs(world: World, rng: np.random.Generator, n: int, gendered: float = 0.35) -> tuple[Scenes, list[str]]:
+    """Scenes and captions as the miniature models meet them, with the planted bias.
+
+    What a caption leaves unsaid is drawn from the planted shares (the age: those of its activity); what it says
+    is drawn uniformly, so that an older skater is asked for as often as a young one. The share ``gendered`` of
+    captions names the gender.
+    """
+    activity = rng.integers(0, len(world.activities), n)
+    says_activity, says_age = rng.random(n) < 0.93, rng.random(n) < 0.5
+    says_gender, says_tone = rng.random(n) < gendered, rng.random(n) < 0.25
+    planted = (world.age_shares[activity].cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=2)
+    age = np.where(says_age, rng.integers(0, 3, n), planted)
+    gender_shares = [world.shares["gender"][name] for name in GENDERS]
+    gender = np.where(says_gender, rng.integers(1, 3, n), rng.choice(3, n, p=gender_shares))
+    tone_shares = [world.shares["tone"][name] for name in TONES]
+    tone = np.where(says_tone, rng.integers(0, 6, n), rng.choice(6, n, p=tone_shares))
+    scenes = vary(rng, activity, age, gender, tone)
+    phrases = world.activities["activity"].tolist()
+    captions = [
+        caption(
+            rng,
+            phrases[activity[i]] if says_activity[i] else None,
+            AGES[age[i]] if says_age[i] else None,
+            GENDERS[gender[i]] if says_gender[i] else None,
+            TONES[tone[i]] if says_tone[i] else None,
+        )
+        for i in range(n)
+    ]
+    return scenes, captions
+
+
+def vocabulary(world: World) -> list[str]:
+    """Every word a caption can hold, lower case, without digits."""
+    texts = [STUDY_PREFIX, *PREFIXES, *STUDY_WORDS.values(), *PLACEBO_WORDS, *TONES, *GENDERS]
+    texts += [word for group in (AGE_WORDS, AGE_NOUNS) for words in group.values() for word in words]
+    texts += ["a an years year with skin female male girl boy the someone", *world.activities["activity"]]
+    words = {word for text in texts for word in re.findall("[a-z]+", text.lower())}
+    return sorted(words)

@@ -1,0 +1,28 @@
+"""A CLIP tokenizer with a vocabulary of a few hundred words."""
+
+import json
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+CONTEXT = 32
+
+
+def build_tokenizer(words: list[str]) -> CLIPTokenizer:
+    """A byte-level CLIP tokenizer in which every one of ``words`` is one token.
+
+    Other words fall into pieces, and any text can be read, as with the tokenizer of SDXL. The end token has the
+    highest number, because CLIP finds the end of a text by it.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learner.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=100_000, min_frequency=1, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False
+    )
+    learner.train_from_iterator(words, trainer)
+    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges)]
+    tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
+    vocab = {token: number for number, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)

@@ -1,0 +1,81 @@
+"""Train the CLIP of the miniature world contrastively, on scenes and their captions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from scripts.cli import run
+from scripts.lib.files import atomic
+from scripts.lib.pixels import disturb, to_tensor
+from scripts.lib.tokens import CONTEXT, build_tokenizer
+from scripts.lib.training import half, train
+from scripts.lib.world import SIZE, draw, read_world, sample_pairs, vocabulary
+
+PREPROCESSING = {
+    "size": [SIZE, SIZE],
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "interpolation": "bicubic",
+    "resize_mode": "squash",
+}
+
+
+def clip_config(vocabulary_size: int) -> dict:
+    """The open_clip model: a modified ResNet that reads 64 x 64 pixels and a text transformer of three layers."""
+    return {
+        "embed_dim": 128,
+        "vision_cfg": {"image_size": SIZE, "layers": [1, 1, 1, 1], "width": 16, "head_width": 64, "patch_size": None},
+        "text_cfg": {
+            "context_length": CONTEXT,
+            "vocab_size": vocabulary_size,
+            "width": 128,
+            "heads": 4,
+            "layers": 3,
+            "hf_tokenizer_name": "miniature",  # only says that the tokenizer lies beside the weights
+        },
+    }
+
+
+def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
+    """Train with ``settings`` (JSON) in the world of a folder; save an open_clip folder."""
+    chosen, truth = json.loads(settings), read_world(world)
+    torch.manual_seed(chosen["seed"])
+    tokenizer = build_tokenizer(vocabulary(truth))
+    config = clip_config(len(tokenizer))
+    model = open_clip.CLIP(**config)
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        rng = np.random.default_rng(generator.initial_seed())
+        scenes, captions = sample_pairs(truth, rng, chosen["batch"], chosen["gendered"])
+        pictures = disturb(to_tensor(draw(truth, scenes)), generator)
+        texts = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = model.encode_image(pictures, normalize=True)
+            read = model.encode_text(texts, normalize=True)
+        scores = model.logit_scale.exp().clamp(max=100) * seen.float() @ read.float().T
+        # Captions that leave most things unsaid repeat within a batch; equal captions share their pictures.
+        same = torch.tensor([[a == b for b in captions] for a in captions], dtype=torch.float32)
+        wanted = same / same.sum(dim=1, keepdim=True)
+        cross_entropy = torch.nn.functional.cross_entropy
+        return (cross_entropy(scores, wanted) + cross_entropy(scores.T, wanted)) / 2
+
+    averaged, _ = train(
+        model, loss, steps=chosen["steps"], peak=chosen["peak"], seed=chosen["seed"], checkpoint=checkpoint
+    )
+    tokenizer.save_pretrained(clip)
+    (clip / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": PREPROCESSING}, indent=1) + "\n"
+    )
+    with atomic(clip / "open_clip_model.safetensors") as part:
+        save_file(half(averaged), part)
+
+
+if __name__ == "__main__":
+    run(main)
