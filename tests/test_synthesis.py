@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+import yaml
+from diffusers import EulerAncestralDiscreteScheduler, FluxPipeline, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -22,7 +24,7 @@ from scripts.lib.prompts import write_prompts
 from scripts.lib.store import Store
 from scripts.lib.synthesis import MANIFEST, Request, Sample, fill_shard, recipe
 from scripts.lib.tables import read_arrays, read_table, write_table
-from tests.tiny import tiny_sd, tiny_sdxl
+from tests.tiny import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
 
 SETTINGS = Synthesis(
     steps=2,
@@ -134,8 +136,6 @@ def test_threads_share_a_batch_evenly():
 
 def test_the_pipelines_own_images_are_ours(sdxl, made):
     """Our decoding and our embedding of prompts change nothing: one plain call of diffusers, the same pixels."""
-    from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline
-
     pipe = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True)
     pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
@@ -202,14 +202,61 @@ def test_another_vae_decodes_the_same_latents(sdxl, made, tmp_path):
         assert np.array_equal(sample.latents, made[0].latents)
 
 
-@pytest.mark.parametrize("scheduler", ["model", "euler_ancestral"])
-def test_any_text_to_image_pipeline_runs(tmp_path, scheduler):
-    folder = tiny_sd(tmp_path / "sd")
+@pytest.mark.parametrize(
+    ("build", "scheduler"),
+    [(tiny_sd, "model"), (tiny_sd, "euler_ancestral"), (tiny_sd3, "model"), (tiny_flux, "model")],
+)
+def test_any_text_to_image_pipeline_runs(tmp_path, build, scheduler):
+    folder = build(tmp_path / "model")
     first = run(folder, REQUESTS, scheduler=scheduler)
     assert all(sample.reason == "" for sample in first)
+    shape = sampler.latent_shape(sampler.vae_config(folder, None), 64, 64)
+    assert {sample.latents.shape for sample in first} == {shape}
     # The prompts stand in another order and with other neighbours.
     again = run(folder, REQUESTS[::-1], scheduler=scheduler)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_our_decoding_of_packed_and_shifted_latents_is_the_pipelines_own(tmp_path):
+    folder = tiny_flux(tmp_path / "flux")
+    sample = run(folder, REQUESTS[:1], scheduler="model", batch_size=1)[0]
+    pipe = FluxPipeline.from_pretrained(folder, use_safetensors=True)
+    pipe.set_progress_bar_config(disable=True)
+    image = pipe(
+        REQUESTS[0].prompt,
+        num_inference_steps=2,
+        guidance_scale=5.0,
+        width=64,
+        height=64,
+        generator=torch.Generator("cpu").manual_seed(REQUESTS[0].noise_seed),
+    ).images[0]
+    assert np.abs(np.asarray(image).astype(int) - sample.image).max() <= 1
+
+
+def test_a_scheduler_that_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"synthesis\.scheduler.*set it to model"):
+        run(tiny_flux(tmp_path / "flux"), REQUESTS[:1])
+
+
+def test_the_few_step_study_runs(sdxl):
+    study = yaml.safe_load((Path(__file__).parents[1] / "config" / "turbo.yaml").read_text())
+    settings = Synthesis.model_validate({**study["datasets"]["people"]["synthesis"], "width": 64, "height": 64})
+    loaded = sampler.Sampler(sdxl, None, settings, None)
+    (samples,) = loaded.run(REQUESTS)
+    assert all(sample.reason == "" for sample in samples)
+
+
+def test_a_variant_of_the_weights_is_found(sdxl, tmp_path):
+    folder = tmp_path / "half"
+    pipe = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True, dtype=torch.float16)
+    pipe.save_pretrained(folder, variant="fp16")
+    loaded = sampler.Sampler(folder, None, SETTINGS, "fp16")
+    (batch,) = loaded.run(REQUESTS[:1])
+    assert batch[0].reason == ""
+    if sampler.device().type == "cpu":
+        assert loaded.pipe.unet.dtype == torch.float32
+    with pytest.raises(OSError, match=r"models\.<name>\.variant"):
+        sampler.Sampler(folder, None, SETTINGS, None)
 
 
 def test_pickled_weights_are_never_loaded(sdxl, tmp_path):

@@ -7,12 +7,25 @@ import torch
 from diffusers import (
     AutoencoderKL,
     EulerAncestralDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
     PNDMScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
 LENGTH = 64  # tokens per prompt; a token is a character
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -68,6 +81,74 @@ def tiny_sd(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def tiny_sd3(folder: Path, seed: int = 0) -> Path:
+    """The same for ``StableDiffusion3Pipeline``: a transformer, three text encoders, flow matching."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipeline = StableDiffusion3Pipeline(
+            transformer=SD3Transformer2DModel(
+                sample_size=8,
+                patch_size=1,
+                in_channels=4,
+                out_channels=4,
+                num_layers=2,
+                attention_head_dim=8,
+                num_attention_heads=4,
+                caption_projection_dim=32,
+                joint_attention_dim=32,
+                pooled_projection_dim=32,
+                pos_embed_max_size=16,
+            ),
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+            vae=_vae(shift_factor=0.06),
+            text_encoder=CLIPTextModelWithProjection(_text_config()),
+            text_encoder_2=CLIPTextModelWithProjection(_text_config()),
+            text_encoder_3=_t5(),
+            tokenizer=tokenizer(folder / "tokenizer"),
+            tokenizer_2=tokenizer(folder / "tokenizer_2"),
+            tokenizer_3=_t5_tokenizer(),
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def tiny_flux(folder: Path, seed: int = 0) -> Path:
+    """The same for ``FluxPipeline``: latents packed into tokens, no negative prompt by default."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipeline = FluxPipeline(
+            transformer=FluxTransformer2DModel(
+                patch_size=1,
+                in_channels=16,
+                num_layers=1,
+                num_single_layers=1,
+                attention_head_dim=16,
+                num_attention_heads=2,
+                joint_attention_dim=32,
+                pooled_projection_dim=16,
+                axes_dims_rope=(4, 4, 8),
+            ),
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+            vae=_vae(shift_factor=0.06),
+            text_encoder=CLIPTextModel(_text_config()),
+            text_encoder_2=_t5(),
+            tokenizer=tokenizer(folder / "tokenizer"),
+            tokenizer_2=_t5_tokenizer(),
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def _t5() -> T5EncoderModel:
+    return T5EncoderModel(T5Config(vocab_size=128, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2))
+
+
+def _t5_tokenizer() -> T5Tokenizer:
+    letters = [(chr(code), -3.0) for code in range(33, 127)]
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -2.0), ("▁", -2.0), *letters]
+    return T5Tokenizer(vocab=vocabulary, model_max_length=LENGTH, extra_ids=0)
+
+
 def _unet(**conditioning) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=8,
@@ -81,7 +162,7 @@ def _unet(**conditioning) -> UNet2DConditionModel:
     )
 
 
-def _vae() -> AutoencoderKL:
+def _vae(**options) -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 8, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -90,6 +171,7 @@ def _vae() -> AutoencoderKL:
         norm_num_groups=4,
         sample_size=64,
         scaling_factor=0.13025,
+        **options,
     )
 
 

@@ -158,14 +158,18 @@ class Sampler:
         parts = {}
         if vae:
             parts["vae"] = AutoencoderKL.from_pretrained(vae, dtype=self._decoder_type, use_safetensors=True)
-        self.pipe = DiffusionPipeline.from_pretrained(
-            folder,
-            dtype={"vae": self._decoder_type, "default": self.dtype},
-            use_safetensors=True,
-            variant=variant,
-            local_files_only=True,
-            **parts,
-        )
+        try:
+            self.pipe = DiffusionPipeline.from_pretrained(
+                folder,
+                dtype={"vae": self._decoder_type, "default": self.dtype},
+                use_safetensors=True,
+                variant=variant,
+                local_files_only=True,
+                **parts,
+            )
+        except OSError as error:
+            remedy = "only safetensors are loaded, and models.<name>.variant chooses among weights such as fp16"
+            raise OSError(f"{folder}: {error}; {remedy}") from error
         self.pipe.set_progress_bar_config(disable=True)
         if getattr(self.pipe, "safety_checker", None) is not None:
             # It would put black pictures in place of what the model shows, which is what is being measured.
@@ -263,6 +267,7 @@ class Sampler:
             if fast and name == "unet":
                 denoiser.to(memory_format=torch.channels_last)
                 self.pipe.vae.to(memory_format=torch.channels_last)
+            torch.cuda.empty_cache()  # of the text encoders, which are gone
             free, total = torch.cuda.mem_get_info()
             parts = [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
             weights = sum(tensor.nbytes for part in parts for tensor in part.state_dict().values())
