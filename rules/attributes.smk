@@ -54,3 +54,29 @@ rule audit_attributes:
     shell:
         "python -m scripts.audit_attributes --settings {params.settings:q} --images {input.images} "
         "--predictions {input.predictions} --tables {output.tables} &> {log}"
+
+
+rule compare_published:
+    input:
+        summary=f"{RESULTS}/tables/{{dataset}}-attributes_summary.csv",
+        code=code_files("scripts/compare_published.py"),
+        lock="requirements.lock",
+    output:
+        compared=f"{RESULTS}/tables/{{dataset}}-attributes_published.csv",
+    log:
+        f"{RESULTS}/logs/compare_published/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_published/{{dataset}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings(published_settings),
+    message:
+        "Set the zero-shot gender of {wildcards.dataset} beside published figures"
+    shell:
+        "python -m scripts.compare_published --settings {params.settings:q} --summary {input.summary} "
+        "--compared {output.compared} &> {log}"

@@ -55,6 +55,8 @@ ATTRIBUTE_TABLES = [
 ]
 
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
+REBALANCE_TABLES = ["duplicates", "rebalance", "keep_list"]
+
 try:
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
@@ -186,7 +188,8 @@ def encoder_weights(wildcards):
 
 def index_settings(wildcards):
     return {
-        "dataset": STUDY.datasets[wildcards.dataset].model_dump(),
+        "dataset": STUDY.datasets[wildcards.dataset].model_dump(exclude={"zero_shot", "balance"}),
+        "names": PLAN.names(wildcards.dataset),
         "files": PLAN.fingerprint(wildcards.dataset, wildcards.shard),
         "shard": int(wildcards.shard.split("-")[0]),
     }
@@ -228,7 +231,7 @@ def projection_settings(wildcards):
 def cluster_settings(wildcards):
     space = PLAN.spaces(wildcards.dataset)[wildcards.space]
     return {
-        "clusters": STUDY.clusters.model_dump(),
+        "clusters": STUDY.clusters.model_dump(exclude={"duplicate_cosine"}),
         "space": wildcards.space,
         "column": space.column,
         "key": space.key,
@@ -243,11 +246,55 @@ def composition_settings(wildcards):
         "column": space.column,
         "key": space.key,
         "attributes": PLAN.attributes(wildcards.dataset),
+        "predicted": PLAN.predicted(wildcards.dataset),
         "nested": generated,
         "seed": STUDY.clusters.seed,
         "draws": STUDY.clusters.permutations,
         "confidence": STUDY.inference.confidence,
     }
+
+
+def rebalance_settings(wildcards):
+    attributes, predicted = PLAN.balanced(wildcards.dataset)
+    return {
+        "space": wildcards.space,
+        "column": PLAN.spaces(wildcards.dataset)[wildcards.space].column,
+        "attributes": attributes,
+        "predicted": predicted,
+        "duplicate_cosine": STUDY.clusters.duplicate_cosine,
+        "seed": STUDY.clusters.seed,
+    }
+
+
+def rejects_settings(wildcards):
+    return {"dataset": wildcards.dataset}
+
+
+def captions_settings(wildcards):
+    return {"space": wildcards.space}
+
+
+def agreement_settings(wildcards):
+    return {"dataset": wildcards.dataset, "spaces": picture_spaces(wildcards.dataset)}
+
+
+def published_settings(wildcards):
+    return {"dataset": wildcards.dataset, "pairs": PLAN.published(wildcards.dataset)}
+
+
+def sheet_settings(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    max_pixels = getattr(dataset, "max_pixels", MAX_PIXELS)
+    return {"dataset": wildcards.dataset, "space": wildcards.space, "max_pixels": max_pixels}
+
+
+def picture_spaces(dataset):
+    """Spaces of images, not of prompts."""
+    return [space for space, place in PLAN.spaces(dataset).items() if place.key == "key"]
+
+
+def picture_clusters(wildcards):
+    return [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet" for space in picture_spaces(wildcards.dataset)]
 
 
 def inference_dump():
@@ -301,13 +348,12 @@ def classifier_settings(wildcards):
 
 
 def audit_settings(wildcards):
-    dataset = STUDY.datasets[wildcards.dataset]
-    labels = {name: list(next(iter(classifiers.values()))) for name, classifiers in dataset.zero_shot.items()}
     return {
         "dataset": wildcards.dataset,
-        "attributes": labels,
+        "attributes": PLAN.audited(wildcards.dataset),
         "groups": PLAN.attributes(wildcards.dataset),
         "seed": STUDY.inference.seed,
+        "confidence": STUDY.inference.confidence,
     }
 
 
@@ -337,9 +383,21 @@ def model_settings(wildcards):
     return {"repository": uses[0].repository, "revision": uses[0].revision, "files": patterns}
 
 
-def labels_file(wildcards):
-    labels = STUDY.datasets[wildcards.dataset].labels
-    return [labels.file] if labels else []
+def labels_files(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    if dataset.open_images:
+        return [dataset.open_images.labels, dataset.open_images.descriptions]
+    return [dataset.labels.file] if dataset.labels else []
+
+
+def predicted_attributes(wildcards):
+    """Predictions, where an attribute has no other source."""
+    return zero_shot_predictions(wildcards.dataset) if PLAN.predicted(wildcards.dataset) else []
+
+
+def folder_rejects(wildcards):
+    """Generated images that fail are in their manifests."""
+    return shards_of(wildcards.dataset, "rejects") if wildcards.dataset in FOLDERS else []
 
 
 def per_encoder(encoders, place):
@@ -350,8 +408,23 @@ def per_encoder(encoders, place):
     ]
 
 
-def study_outputs(wildcards):
-    """Everything that the default target makes."""
+def audit_tables(name):
+    """Tables of a dataset as an image set, where they apply: rejects, captions, duplicates, agreement, published."""
+    spaces = picture_spaces(name)
+    tables = ["rejects", *(f"{spaces[0]}-{table}" for table in REBALANCE_TABLES)]
+    if len(spaces) > 1:
+        tables.append("agreement")
+    if name in FOLDERS and STUDY.datasets[name].labels and STUDY.datasets[name].labels.caption:
+        tables += [f"{space}-captions" for space in spaces]
+    if PLAN.audited(name):
+        tables += ATTRIBUTE_TABLES
+    if PLAN.published(name):
+        tables.append("attributes_published")
+    return tables
+
+
+def analysis_outputs():
+    """Everything that the analyses make, before figures and page."""
     wanted = []
     for name in STUDY.datasets:
         spaces = PLAN.spaces(name)
@@ -359,8 +432,78 @@ def study_outputs(wildcards):
         if name in GENERATED:
             tables += [*INFERENCE_TABLES, *POSITION_TABLES]
             tables += [f"{encoder}-clip_score" for encoder in PLAN.texts(name)]
-        elif zero_shot_predictions(name):
-            tables += ATTRIBUTE_TABLES
-        wanted += [f"{RESULTS}/tables/{name}-{table}.csv" for table in tables]
+        wanted += [f"{RESULTS}/tables/{name}-{table}.csv" for table in [*tables, *audit_tables(name)]]
+        wanted += [f"{RESULTS}/figures/{name}-{space}-contact_sheet.png" for space in picture_spaces(name)]
         wanted.append(f"{RESULTS}/{name}/projections.parquet")
     return wanted
+
+
+def results_of(name):
+    """The tables of a dataset that figures and page read."""
+    tables = [path for path in analysis_outputs() if path.startswith(f"{RESULTS}/tables/{name}-")]
+    more = [f"{space}-{table}" for space in PLAN.spaces(name) for table in ("association", "diversity")]
+    more += ["reference", "cross_seed"] if name in GENERATED else []
+    return sorted({*tables, *(f"{RESULTS}/tables/{name}-{table}.csv" for table in more)})
+
+
+def axis(name):
+    """The groups of a generated dataset with neutral first; a folder has none."""
+    return ["neutral", *STUDY.datasets[name].prompts.groups] if name in GENERATED else []
+
+
+def figures_of(name):
+    """Names of a dataset's figures."""
+    names = [f"{space}-{figure}" for space in PLAN.spaces(name) for figure in ("map", "composition")]
+    if name in GENERATED:
+        names += ["answer", "forest", "similarity", "categories", "activities", "specifications", "neutral", "variance"]
+        names += ["recovery"] if STUDY.datasets[name].planted else []
+    elif zero_shot_predictions(name):
+        names += ["attribute_errors", "attribute_thresholds", "attribute_calibration"]
+    return [f"{RESULTS}/figures/{name}-{figure}" for figure in names]
+
+
+def figure_settings(name):
+    pairs = PLAN.pairs(name) if name in GENERATED else []
+    return {
+        "dataset": name,
+        "highlight": next(iter(PLAN.attributes(name)), None),
+        "groups": axis(name),
+        "contrast": "-".join(pairs[0]) if pairs else None,
+        "keys": {space: place.key for space, place in PLAN.spaces(name).items()},
+        "colours": STUDY.report.colours,
+        "confidence": STUDY.inference.confidence,
+    }
+
+
+def report_settings(wildcards):
+    facts = {}
+    for name, dataset in STUDY.datasets.items():
+        drawn = figure_settings(name)
+        facts[name] = {key: drawn[key] for key in ("groups", "contrast", "keys")}
+        facts[name]["kind"] = dataset.kind
+        facts[name]["model"] = dataset.model if name in GENERATED else None
+        facts[name]["facets"] = [*PLAN.attributes(name), *(["activity"] if name in GENERATED else [])]
+    sources = {name: model.source for name, model in STUDY.models.items()}
+    sources |= {name: encoder.source for name, encoder in STUDY.encoders.items()}
+    return {
+        "report": STUDY.report.model_dump(),
+        "datasets": facts,
+        "confidence": STUDY.inference.confidence,
+        "study": STUDY.model_dump(exclude={"report"}),
+        "identities": {name: PLAN.identity(source) for name, source in sources.items()},
+    }
+
+
+def every(files):
+    """The files of all datasets, in the order of the configuration."""
+    return [file for name in STUDY.datasets for file in files(name)]
+
+
+def structure_files(folder):
+    return [f"{RESULTS}/{name}/{folder}/{space}.parquet" for name in STUDY.datasets for space in PLAN.spaces(name)]
+
+
+def study_outputs(wildcards):
+    """Everything that the default target makes."""
+    figures = [f"{stem}.{kind}" for stem in every(figures_of) for kind in ("svg", "png")]
+    return [*analysis_outputs(), *figures, f"{RESULTS}/report.html"]

@@ -3,7 +3,7 @@
 
 rule index_images:
     input:
-        labels=labels_file,
+        labels=labels_files,
         code=code_files("scripts/index_images.py"),
         lock="requirements.lock",
     output:
@@ -28,3 +28,30 @@ rule index_images:
     shell:
         "python -m scripts.index_images --settings {params.settings:q} --labels {input.labels:q} "
         "--images {output.images} --rejects {output.rejects} &> {log}"
+
+
+rule list_rejects:
+    input:
+        images=whole("images"),
+        rejects=folder_rejects,
+        code=code_files("scripts/list_rejects.py"),
+        lock="requirements.lock",
+    output:
+        listed=f"{RESULTS}/tables/{{dataset}}-rejects.csv",
+    log:
+        f"{RESULTS}/logs/list_rejects/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/list_rejects/{{dataset}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings(rejects_settings),
+    message:
+        "List the images of {wildcards.dataset} that cannot be used"
+    shell:
+        "python -m scripts.list_rejects --settings {params.settings:q} --images {input.images} "
+        "--rejects {input.rejects} --listed {output.listed} &> {log}"

@@ -63,6 +63,7 @@ rule compose:
         vectors=space_vectors,
         subjects=space_subjects,
         clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        predictions=predicted_attributes,
         code=code_files("scripts/compose.py"),
         lock="requirements.lock",
     output:
@@ -85,5 +86,118 @@ rule compose:
         "Describe the clusters of {wildcards.dataset} in {wildcards.space}"
     shell:
         "python -m scripts.compose --settings {params.settings:q} --vectors {input.vectors} --subjects {input.subjects} "
-        "--clusters {input.clusters} --composed {output.composed} --associated {output.associated} "
-        "--diverse {output.diverse} &> {log}"
+        "--clusters {input.clusters} --predictions {input.predictions} --composed {output.composed} "
+        "--associated {output.associated} --diverse {output.diverse} &> {log}"
+
+
+rule describe_captions:
+    input:
+        images=whole("images"),
+        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        code=code_files("scripts/describe_captions.py"),
+        lock="requirements.lock",
+    output:
+        captions=f"{RESULTS}/tables/{{dataset}}-{{space}}-captions.csv",
+    log:
+        f"{RESULTS}/logs/describe_captions/{{dataset}}/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe_captions/{{dataset}}/{{space}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        settings=settings(captions_settings),
+    message:
+        "Compare the captions of the clusters of {wildcards.dataset} in {wildcards.space}"
+    shell:
+        "python -m scripts.describe_captions --settings {params.settings:q} --images {input.images} "
+        "--clusters {input.clusters} --captions {output.captions} &> {log}"
+
+
+rule rebalance:
+    input:
+        vectors=space_vectors,
+        images=whole("images"),
+        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        predictions=predicted_attributes,
+        code=code_files("scripts/rebalance.py"),
+        lock="requirements.lock",
+    output:
+        duplicates=f"{RESULTS}/tables/{{dataset}}-{{space}}-duplicates.csv",
+        shares=f"{RESULTS}/tables/{{dataset}}-{{space}}-rebalance.csv",
+        keep=f"{RESULTS}/tables/{{dataset}}-{{space}}-keep_list.csv",
+    log:
+        f"{RESULTS}/logs/rebalance/{{dataset}}/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rebalance/{{dataset}}/{{space}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(rebalance_settings),
+    message:
+        "Find duplicates and rebalance {wildcards.dataset} in {wildcards.space}"
+    shell:
+        "python -m scripts.rebalance --settings {params.settings:q} --vectors {input.vectors} --images {input.images} "
+        "--clusters {input.clusters} --predictions {input.predictions} --duplicates {output.duplicates} "
+        "--shares {output.shares} --keep {output.keep} &> {log}"
+
+
+rule compare_clusters:
+    input:
+        clusters=picture_clusters,
+        code=code_files("scripts/compare_clusters.py"),
+        lock="requirements.lock",
+    output:
+        compared=f"{RESULTS}/tables/{{dataset}}-agreement.csv",
+    log:
+        f"{RESULTS}/logs/compare_clusters/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_clusters/{{dataset}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings(agreement_settings),
+    message:
+        "Compare the clusters of {wildcards.dataset} between encoders"
+    shell:
+        "python -m scripts.compare_clusters --settings {params.settings:q} --clusters {input.clusters} "
+        "--compared {output.compared} &> {log}"
+
+
+rule draw_contact_sheet:
+    input:
+        images=whole("images"),
+        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        representative=f"{RESULTS}/{{dataset}}/representatives/{{space}}.parquet",
+        code=code_files("scripts/draw_contact_sheet.py"),
+        lock="requirements.lock",
+    output:
+        sheet=f"{RESULTS}/figures/{{dataset}}-{{space}}-contact_sheet.png",
+    log:
+        f"{RESULTS}/logs/draw_contact_sheet/{{dataset}}/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_contact_sheet/{{dataset}}/{{space}}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings(sheet_settings),
+    message:
+        "Show the clusters of {wildcards.dataset} in {wildcards.space}"
+    shell:
+        "python -m scripts.draw_contact_sheet --settings {params.settings:q} --images {input.images} "
+        "--clusters {input.clusters} --representative {input.representative} --sheet {output.sheet} &> {log}"

@@ -15,12 +15,13 @@ SMALLEST = 10  # images; the worst of many smaller groups is mostly luck
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The two labels of each attribute (the second is positive), the columns to group by, and the resampling seed."""
+    """The two labels of each attribute (the second is positive), the columns to group by, the seed and the coverage."""
 
     dataset: str
     attributes: dict[str, tuple[str, str]]
     groups: list[str]
     seed: int
+    confidence: float
 
 
 def main(*, settings: Settings, images: list[Path], predictions: Path, tables: list[Path]) -> None:
@@ -29,7 +30,9 @@ def main(*, settings: Settings, images: list[Path], predictions: Path, tables: l
     parts: dict[str, list[pd.DataFrame]] = {}
     for attribute, labels in settings.attributes.items():
         joined = beside_labels(predicted, manifest, attribute, labels)
-        for classifier, table in joined.groupby("classifier"):
+        known = predicted.loc[predicted["attribute"] == attribute, "classifier"]
+        for classifier in sorted(set(known)):  # also where no image has one of the two labels
+            table = joined[joined["classifier"] == classifier]
             about = {"dataset": settings.dataset, "predicted": attribute, "classifier": classifier}
             for name, frame in judge(table, labels, settings).items():
                 parts.setdefault(name, []).append(leading(frame.assign(**about), list(about)))
@@ -43,16 +46,19 @@ def judge(table: pd.DataFrame, labels: tuple[str, str], settings: Settings) -> d
     predicted = np.where(probability >= 0.5, labels[1], labels[0])
     groups = table[[name for name in settings.groups if name in table]]
     summary = audit.summary(truth, probability, seed=settings.seed)
-    curve, error = audit.calibration(truth, probability)
+    sure = {"confidence": settings.confidence}
+    curve, error = audit.calibration(truth, probability, **sure)
     ece = pd.DataFrame(
         {"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]}
     )
     return {
         "attributes_summary": pd.concat([summary, ece], ignore_index=True),
         "attributes_thresholds": audit.sweep(truth, probability),
-        "attributes_errors": audit.errors(table["truth"], predicted, groups),
+        "attributes_errors": audit.errors(table["truth"], predicted, groups, **sure),
         "attributes_confusion": audit.confusion(table["truth"], predicted, groups),
-        "attributes_gaps": audit.gaps(truth, predicted == labels[1], groups, minimum=SMALLEST),
+        "attributes_gaps": audit.gaps(
+            truth, predicted == labels[1], groups, minimum=SMALLEST, seed=settings.seed, **sure
+        ),
         "attributes_calibration": curve,
     }
 

@@ -2,23 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
 from scripts.lib.composition import association, composition
 from scripts.lib.diversity import diversity
-from scripts.lib.spaces import read_space
+from scripts.lib.predictions import with_predicted
+from scripts.lib.spaces import members, read_space
 from scripts.lib.tables import leading, read_table, write_csv
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Which attributes to count, whether images are nested in activities, and what the files hold."""
+    """Columns and predicted attributes to count, whether images are nested in activities, and what the files hold."""
 
     space: str
     column: str
     key: str
     attributes: list[str]
+    predicted: dict[str, tuple[str, str]]
     nested: bool
     seed: int
     draws: int
@@ -31,28 +34,40 @@ def main(
     vectors: list[Path],
     subjects: list[Path],
     clusters: Path,
+    predictions: list[Path],
     composed: Path,
     associated: Path,
     diverse: Path,
 ) -> None:
     values, table = read_space(vectors, settings.column, subjects, settings.key)
-    members = read_table(clusters)
+    if settings.predicted:
+        table = with_predicted(table, read_table(predictions), settings.predicted)
+    attributes = [*settings.attributes, *settings.predicted]
+    found = read_table(clusters)
     blocks = table["activity_id"] + "/" + table["seed"].astype(str) if settings.nested else None
     units = table["activity_id"] if settings.nested else None
     counts, links = [], []
-    for method, chosen in members.groupby("method"):
-        labels = chosen.set_index("key")["cluster"].loc[table["key"]].to_numpy()
-        for attribute in settings.attributes:
+    for method in sorted(set(found["method"])):
+        labels = members(found, method, table["key"])
+        for attribute in attributes:
             about = {"space": settings.space, "algorithm": method, "attribute": attribute}
             common = {"blocks": blocks, "seed": settings.seed}
             part = composition(table[attribute], labels, draws=settings.draws, confidence=settings.confidence, **common)
             counts.append(part.assign(**about))
             links.append(association(table[attribute], labels, permutations=settings.draws, **common).assign(**about))
+    if not attributes:  # the tables are there all the same
+        nothing, nowhere = {"space": "", "algorithm": "", "attribute": ""}, np.empty(0, dtype=int)
+        counts, links = (
+            [composition([], nowhere).assign(**nothing)],
+            [association([], nowhere).assign(**nothing).iloc[:0]],
+        )
+    sets = {attribute: table[attribute] for attribute in attributes}
+    sets["kmeans cluster"] = members(found, "kmeans", table["key"])
     spread = [
-        diversity(values, table[attribute], units=units, seed=settings.seed, confidence=settings.confidence).assign(
+        diversity(values, groups, units=units, seed=settings.seed, confidence=settings.confidence).assign(
             space=settings.space, attribute=attribute
         )
-        for attribute in settings.attributes
+        for attribute, groups in sets.items()
     ]
     write_csv(composed, leading(pd.concat(counts, ignore_index=True), ["space", "algorithm", "attribute"]))
     write_csv(associated, leading(pd.concat(links, ignore_index=True), ["space", "algorithm", "attribute"]))

@@ -8,16 +8,25 @@ from pydantic import BaseModel
 from scripts.cli import run
 from scripts.lib.attributes import age_band
 from scripts.lib.config import FolderDataset
-from scripts.lib.images import attach_labels, index, list_images, match_labels, read_labels, utkface_labels
+from scripts.lib.images import (
+    attach_labels,
+    index,
+    list_images,
+    match_labels,
+    open_images_labels,
+    read_labels,
+    utkface_labels,
+)
 from scripts.lib.keys import shard_index
 from scripts.lib.tables import write_table
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The folder, its labels, and which part of it this shard is."""
+    """The folder, its labels, digests of the shard's files and of all names, and which part of it this shard is."""
 
     dataset: FolderDataset
     files: str
+    names: str | None
     shard: int
 
 
@@ -30,6 +39,8 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     if dataset.utkface:
         matched, problems = utkface_labels(files)
         matched["age_band"] = age_band(matched["age"])
+    elif dataset.open_images:
+        matched, problems = open_images_labels(*labels, min_images=dataset.open_images.min_images, files=files)
     elif dataset.labels:
         table = read_labels(labels[0], column=dataset.labels.key)
         wanted = [*dataset.labels.columns, *filter(None, [dataset.labels.caption])]
@@ -40,8 +51,10 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
         matched, problems = match_labels(table[["file", *wanted]], files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, dataset.path)
-    # Every shard sees all problems of the labels; each lists its own.
-    problems = problems[[shard_index(path, dataset.shards) == settings.shard for path in problems["path"]]]
+    # Every shard sees all problems of the labels; each lists its own, and the first those of shards without a file.
+    present = sorted({shard_index(file, dataset.shards) for file in files})
+    homes = [shard_index(path, dataset.shards) for path in problems["path"]]
+    problems = problems[[(home if home in present else present[0]) == settings.shard for home in homes]]
     write_table(images, manifest, sort_by=["key"])
     write_table(rejects, pd.concat([rejected, problems], ignore_index=True).astype(str), sort_by=["path", "reason"])
 

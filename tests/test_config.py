@@ -62,6 +62,10 @@ def test_the_original_settings_are_those_of_the_method():
     assert people["prompts"]["placebos"]
 
 
+PAIR = {"words": {"male": ["male"], "female": ["female"]}}
+RACES = {"white": ["a"], "black": ["b"], "asian": ["c"]}
+OPEN_IMAGES = {"labels": "labels.csv", "descriptions": "names.csv", "min_images": 2}
+
 # path of the key, its value, the key as the message names it, and a part of the remedy
 MISTAKES = [
     ("reslts", "x", "reslts", "did you mean results?"),
@@ -109,10 +113,16 @@ MISTAKES = [
     ),
     ("datasets/people/prompts/placebos", {"young": "{activity}"}, "datasets.people.prompts", "young is taken"),
     ("datasets/people/zero_shot", {"young": ["x"]}, "datasets.people", "describe each of the groups"),
-    ("datasets/faces/labels", {"file": "a", "key": "b", "columns": []}, "datasets.faces", "remove one"),
+    ("datasets/faces/labels", {"file": "a", "key": "b", "columns": []}, "datasets.faces", "remove all but one"),
+    ("datasets/faces/open_images", OPEN_IMAGES, "datasets.faces", "remove all but one"),
+    ("datasets/faces/zero_shot/gender/other", {"man": ["a"], "woman": ["b"]}, "datasets.faces", "male, female"),
+    ("datasets/faces/zero_shot/gender", {}, "datasets.faces.zero_shot.gender", "at least 1"),
+    ("datasets/faces/zero_shot/hair", {"plain": {"long": ["a"]}}, "datasets.faces", "two labels or more"),
+    ("datasets/faces/zero_shot/race", {"plain": RACES}, "datasets.faces", "give two labels, not 3"),
+    ("datasets/faces/balance", ["gendre"], "datasets.faces", "did you mean gender?"),
     ("datasets/faces/utkfaces", True, "datasets.faces.utkfaces", "did you mean utkface?"),
     ("datasets/faces/max_pixels", 0, "datasets.faces.max_pixels", "greater than or equal to 1"),
-    ("datasets/faces/zero_shot", {"gendr": {}}, "datasets.faces", "did you mean gender?"),
+    ("datasets/faces/zero_shot", {"gendr": PAIR}, "datasets.faces", "did you mean gender?"),
     ("datasets/logs", {"kind": "folder"}, "datasets.logs", "missing"),
     ("models/miniature/source/path", ..., "models.miniature.source", "give either path"),
     ("models/miniature/source/repository", "a/b", "models.miniature.source", "give either path"),
@@ -146,6 +156,13 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(path, value, key, remedy
     lines = message(changed(path, value)).splitlines()
     assert any(line.startswith(f"{FILE}: {key}") and remedy in line for line in lines), lines
     assert all(line.startswith(f"{FILE}: ") for line in lines)
+
+
+def test_an_attribute_without_labels_needs_an_encoder_that_reads_prompts():
+    study = changed("datasets/faces/zero_shot/hair", {"plain": {"long": ["long hair"], "short": ["short hair"]}})
+    assert "hair" in parse_study(study, FILE).datasets["faces"].zero_shot
+    del study["encoders"]["clip"]
+    assert "zero_shot: needs an encoder that reads prompts" in message(study)
 
 
 def test_several_mistakes_are_one_line_each():

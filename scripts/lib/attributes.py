@@ -15,11 +15,6 @@ from scripts.lib.resampling import wilson
 from scripts.lib.tables import unit
 
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
-PAIRS: Mapping[str, tuple[str, str]] = {
-    "male/female": ("male", "female"),
-    "man/woman": ("man", "woman"),
-    "boy/girl": ("boy", "girl"),
-}
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70)
 
 # Published for OpenAI ViT-B/32 on 24 105 UTKFace images (method.md section 9). The threshold is on the

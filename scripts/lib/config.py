@@ -215,7 +215,8 @@ class GeneratedDataset(Strict):
     prompts: Prompts = Field(description="The wording.")
     seeds: int = Field(ge=1, le=100_000, description="Images per prompt.")
     neutral_seeds: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        None, description="Images per neutral prompt when there are to be more: who neutral depicts is a share of these."
+        None,
+        description="Images per neutral prompt when there are to be more: who neutral depicts is a share of these.",
     )
     first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
     model: Name = Field(description="A name under `models`.")
@@ -248,6 +249,17 @@ class Labels(Strict):
     caption: Text | None = Field(None, description="Column with captions.")
 
 
+class OpenImages(Strict):
+    """The label files that Open Images publishes."""
+
+    labels: Text = Field(description="CSV of image-level labels: ImageID, Source, LabelName, Confidence.")
+    descriptions: Text = Field(description="CSV of label names and what they mean.")
+    min_images: int = Field(
+        ge=1,
+        description="Each image gets the rarest of its confirmed labels that at least so many of the images have.",
+    )
+
+
 class FolderDataset(Strict):
     """Images that exist."""
 
@@ -255,27 +267,64 @@ class FolderDataset(Strict):
     path: Text = Field(description="The folder; subfolders are read too.")
     utkface: bool = Field(description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`.")
     labels: Labels | None = Field(None, description="Table of labels.")
-    zero_shot: dict[Name, dict[Name, dict[Text, Annotated[list[Text], Field(min_length=1)]]]] = Field(
+    open_images: OpenImages | None = Field(
+        None, description="Labels as Open Images publishes them; the column `label`."
+    )
+    zero_shot: dict[
+        Text,
+        Annotated[
+            dict[Name, dict[Text, Annotated[list[Text], Field(min_length=1)]]],
+            Field(min_length=1),
+        ],
+    ] = Field(
         default_factory=dict,
-        description="For each label column, classifiers by name: the prompts of each of its two labels; the second "
-        "label is the positive one (method.md section 9).",
+        description="For each attribute, classifiers by name: the prompts of each label. A label column has two and is "
+        "audited, the second label being the positive one (method.md section 9). Any other attribute is predicted by "
+        "its first classifier, and clusters are described by it.",
+    )
+    balance: list[Text] | None = Field(
+        None, description="Attributes whose shares the keep-list makes equal in each cluster; all when left out."
     )
     max_pixels: int = Field(
         ge=1, le=2**31, description="Larger images are refused before they are decoded (decompression bombs)."
     )
     shards: int = Field(ge=1, le=4096, description="Jobs per encoder.")
 
+    @property
+    def columns(self) -> list[str]:
+        """Label columns of the manifest."""
+        if self.utkface:
+            return ["gender", "race", "age_band"]
+        if self.open_images:
+            return ["label"]
+        return self.labels.columns if self.labels else []
+
     @model_validator(mode="after")
     def _labels(self):
-        if self.utkface and self.labels:
-            raise ValueError("labels come from the file names (utkface) or from a table (labels); remove one")
-        known = {"age", "gender", "race"} if self.utkface else set(self.labels.columns if self.labels else ())
+        if self.utkface + bool(self.labels) + bool(self.open_images) > 1:
+            raise ValueError(
+                "labels come from file names (utkface), a table (labels) or open_images; remove all but one"
+            )
+        known = self.columns
         for attribute, classifiers in self.zero_shot.items():
-            if attribute not in known:
+            if attribute not in known and difflib.get_close_matches(attribute, known, n=1, cutoff=0.8):
                 raise ValueError(f"zero_shot.{attribute}: is no label column {_near(attribute, known)}")
+            labels = list(next(iter(classifiers.values())))
             for name, classes in classifiers.items():
-                if len(classes) != 2:
-                    raise ValueError(f"zero_shot.{attribute}.{name}: give two labels, not {len(classes)}")
+                if list(classes) != labels:
+                    raise ValueError(
+                        f"zero_shot.{attribute}.{name}: has other labels than the classifier before it; give "
+                        f"{', '.join(labels)} in this order"
+                    )
+                if attribute in known and len(classes) != 2:
+                    raise ValueError(
+                        f"zero_shot.{attribute}.{name}: is a label column: give two labels, not {len(classes)}"
+                    )
+                if len(classes) < 2:
+                    raise ValueError(f"zero_shot.{attribute}.{name}: give two labels or more, not {len(classes)}")
+        for attribute in self.balance or []:
+            if attribute not in {*known, *self.zero_shot}:
+                raise ValueError(f"balance: {attribute} is no attribute {_near(attribute, {*known, *self.zero_shot})}")
         return self
 
 
@@ -355,6 +404,9 @@ class Clusters(Strict):
     k_max: int = Field(ge=2, le=1000, description="Largest number tried when k is null.")
     bootstraps: int = Field(ge=2, le=1000, description="Resamples of the stability.")
     permutations: int = Field(ge=19, le=100_000, description="Permutations of the null references.")
+    duplicate_cosine: float = Field(
+        0.97, gt=0, le=1, description="Images with at least this cosine in the first encoder are near-duplicates."
+    )
 
 
 class Report(Strict):
@@ -384,7 +436,12 @@ class Study(Strict):
         for name in self.encoders:
             if name.endswith(("_text", "_image", "_mean")) or name == "latents":
                 raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
+        reads_prompts = any(isinstance(encoder, OpenClip) for encoder in self.encoders.values())
         for name, dataset in self.datasets.items():
+            if dataset.zero_shot and not reads_prompts:
+                raise ValueError(
+                    f"datasets.{name}.zero_shot: needs an encoder that reads prompts; add one of open_clip"
+                )
             if name in RESERVED:
                 raise ValueError(f"datasets.{name}: the folder {name} of the results is taken; choose another name")
             if isinstance(dataset, GeneratedDataset):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -24,6 +25,7 @@ from scripts.lib.keys import canonical_json, digest, file_digest, shard_index, s
 
 # Characters of a prompts job's settings, which travel on its command line; Linux takes 131 072 in one argument.
 LONGEST_SETTINGS = 100_000
+PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of method.md section 9
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
@@ -118,6 +120,14 @@ class Plan:
             {f: n for f, n in self.files(dataset).items() if shard_name(shard_index(f, count), count) == shard}
         )
 
+    def names(self, dataset: str) -> str | None:
+        """Digest of all file names of a folder whose labels are matched by name.
+
+        A new file can make a name ambiguous, or a label common, for any other file.
+        """
+        settings = self.study.datasets[dataset]
+        return digest(list(self.files(dataset))) if settings.labels or settings.open_images else None
+
     @cache  # noqa: B019
     def embedding_shards(self, dataset: str) -> list[str]:
         """Names of a dataset's embedding shards."""
@@ -187,11 +197,49 @@ class Plan:
     def attributes(self, dataset: str) -> list[str]:
         """Columns of the manifest that say who or what is shown."""
         settings = self.study.datasets[dataset]
+        return ["group", "category"] if isinstance(settings, GeneratedDataset) else settings.columns
+
+    def audited(self, dataset: str) -> dict[str, list[str]]:
+        """Label columns of a folder that zero-shot classifiers are held against, with their two labels."""
+        settings = self.study.datasets[dataset]
         if isinstance(settings, GeneratedDataset):
-            return ["group", "category"]
-        if settings.utkface:
-            return ["gender", "race", "age_band"]
-        return settings.labels.columns if settings.labels else []
+            return {}
+        return {name: _labels(found) for name, found in settings.zero_shot.items() if name in settings.columns}
+
+    def predicted(self, dataset: str) -> dict[str, tuple[str, str]]:
+        """Attributes of a folder that only CLIP tells: the column's name, with attribute and first classifier."""
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, GeneratedDataset):
+            return {}
+        return {
+            f"{name} (zero-shot)": (name, next(iter(found)))
+            for name, found in settings.zero_shot.items()
+            if name not in settings.columns
+        }
+
+    def balanced(self, dataset: str) -> tuple[list[str], dict[str, tuple[str, str]]]:
+        """Attributes that the keep-list equalises: label columns, and predicted ones.
+
+        Of generated images it is the group asked for; categories are of activities, not of people.
+        """
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, GeneratedDataset):
+            return ["group"], {}
+        chosen = settings.balance if settings.balance is not None else [*settings.columns, *settings.zero_shot]
+        predicted = {column: about for column, about in self.predicted(dataset).items() if about[0] in chosen}
+        return [column for column in settings.columns if column in chosen], predicted
+
+    def published(self, dataset: str) -> dict[str, str]:
+        """Classifiers of a UTKFace folder that are keyword pairs with published figures, with the pair's name."""
+        settings = self.study.datasets[dataset]
+        if isinstance(settings, GeneratedDataset) or not settings.utkface:
+            return {}
+        pairs = {
+            name: "/".join(prompts[0] for prompts in classes.values())
+            for name, classes in settings.zero_shot.get("gender", {}).items()
+            if list(classes) == ["male", "female"] and all(len(prompts) == 1 for prompts in classes.values())
+        }
+        return {name: pair for name, pair in pairs.items() if pair in PUBLISHED_PAIRS}
 
     def texts(self, dataset: str) -> list[str]:
         """Encoders that embed prompts too."""
@@ -219,6 +267,11 @@ def _content(folder: str) -> str:
     for file in local_files(folder):
         whole.update(f"{Path(file).relative_to(folder).as_posix()}\0{file_digest(Path(file))}\n".encode())
     return f"sha256:{whole.hexdigest()}"
+
+
+def _labels(classifiers: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """The labels of an attribute: every classifier has the same."""
+    return list(next(iter(classifiers.values())))
 
 
 def _size(path: Path) -> int:

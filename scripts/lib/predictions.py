@@ -1,6 +1,6 @@
 """Zero-shot predictions beside what was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -29,7 +29,31 @@ def beside_groups(predictions: pd.DataFrame, images: pd.DataFrame, dataset: str,
     return joined.sort_values(["activity_id", "seed", "group"], ignore_index=True)
 
 
-def beside_labels(predictions: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]) -> pd.DataFrame:
+def with_predicted(
+    images: pd.DataFrame, predictions: pd.DataFrame, columns: Mapping[str, tuple[str, str]]
+) -> pd.DataFrame:
+    """Images with their most probable label of each attribute as a column.
+
+    Parameters
+    ----------
+    images : DataFrame
+        With key.
+    predictions : DataFrame
+        key, attribute, classifier, label, probability.
+    columns : mapping of column name to (attribute, classifier)
+        Of equally probable labels the first in the alphabet is taken; an image without prediction has none.
+    """
+    best = predictions.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
+    best = best.drop_duplicates(["key", "attribute", "classifier"])
+    for column, (attribute, classifier) in columns.items():
+        chosen = best[(best["attribute"] == attribute) & (best["classifier"] == classifier)]
+        images = images.assign(**{column: images["key"].map(chosen.set_index("key")["label"]).astype(object)})
+    return images
+
+
+def beside_labels(
+    predictions: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]
+) -> pd.DataFrame:
     """Probability of the second label for each classifier, beside the true label.
 
     Returns

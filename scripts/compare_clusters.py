@@ -1,0 +1,35 @@
+"""Compare the clusters that different encoders make of the same images."""
+
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.clusters import agreement
+from scripts.lib.spaces import members
+from scripts.lib.tables import read_table, write_csv
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The dataset's name and its spaces, in the order of the files."""
+
+    dataset: str
+    spaces: list[str]
+
+
+def main(*, settings: Settings, clusters: list[Path], compared: Path) -> None:
+    tables = dict(zip(settings.spaces, map(read_table, clusters), strict=True))
+    rows = []
+    for first, second in combinations(settings.spaces, 2):
+        keys = sorted(set(tables[first]["key"]))
+        for method in sorted(set(tables[first]["method"])):
+            about = {"dataset": settings.dataset, "algorithm": method, "space": first, "other_space": second}
+            found = agreement(*(members(tables[space], method, keys) for space in (first, second)))
+            rows.append(about | {"statistic": "adjusted_rand"} | found)
+    write_csv(compared, pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    run(main)

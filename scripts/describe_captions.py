@@ -1,0 +1,28 @@
+"""Tell which words about gender, age and emotion the captions of each cluster use more than the rest."""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.captions import word_log_odds
+from scripts.lib.spaces import members
+from scripts.lib.tables import leading, read_table, write_csv
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The space that the clusters are of."""
+
+    space: str
+
+
+def main(*, settings: Settings, images: list[Path], clusters: Path, captions: Path) -> None:
+    manifest = read_table(images, columns=["key", "caption", "accepted"])
+    manifest = manifest[manifest["accepted"]].sort_values("key")
+    table = word_log_odds(manifest["caption"].tolist(), members(read_table(clusters), "kmeans", manifest["key"]))
+    about = {"space": settings.space, "algorithm": "kmeans"}
+    write_csv(captions, leading(table.assign(**about), list(about)))
+
+
+if __name__ == "__main__":
+    run(main)

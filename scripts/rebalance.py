@@ -1,0 +1,70 @@
+"""Find near-duplicates, and choose images so that attributes have equal shares in each cluster."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from scripts.cli import run
+from scripts.lib.predictions import with_predicted
+from scripts.lib.rebalance import balancing_weights, before_after, keep_list, near_duplicates
+from scripts.lib.spaces import members, read_space
+from scripts.lib.tables import leading, read_table, write_csv
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """Which columns and predicted attributes to equalise, what a duplicate is, and which images a tie keeps."""
+
+    space: str
+    column: str
+    attributes: list[str]
+    predicted: dict[str, tuple[str, str]]
+    duplicate_cosine: float
+    seed: int
+
+
+def main(
+    *,
+    settings: Settings,
+    vectors: list[Path],
+    images: list[Path],
+    clusters: Path,
+    predictions: list[Path],
+    duplicates: Path,
+    shares: Path,
+    keep: Path,
+) -> None:
+    values, table = read_space(vectors, settings.column, images, "key")
+    if settings.predicted:
+        table = with_predicted(table, read_table(predictions), settings.predicted)
+    attributes = table[[*settings.attributes, *settings.predicted]]
+    labels = members(read_table(clusters), "kmeans", table["key"])
+
+    copies = near_duplicates(values, table["sha256"], threshold=settings.duplicate_cosine)
+    original = np.ones(len(table), dtype=bool)
+    original[copies["position"].to_numpy(dtype=int)] = False
+    weights, notes = balancing_weights(attributes, labels, keep=original)
+    kept = keep_list(attributes, labels, weights, seed=settings.seed)
+
+    here = table.iloc[copies["position"].astype(int)].reset_index(drop=True)
+    first = table.iloc[copies["duplicate_of"].astype(int)].reset_index(drop=True)
+    pairs = pd.DataFrame(
+        {"space": settings.space, "key": here["key"], "path": here["path"], "duplicate_of": first["key"]}
+    ).assign(duplicate_path=first["path"], kind=copies["kind"], cosine=copies["cosine"])
+    write_csv(duplicates, pairs)
+    balance = annotate(before_after(attributes, labels, weights, kept), notes)
+    write_csv(shares, leading(balance.assign(space=settings.space), ["space"]))
+    write_csv(keep, table[["key", "path"]].assign(cluster=labels, weight=weights, kept=kept))
+
+
+def annotate(balance: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
+    """Beside each row, what could not be reached in its cluster for its attribute."""
+    said = notes.groupby(["cluster", "attribute"])["note"].agg("; ".join).to_dict()
+    places = zip(balance["cluster"], balance["attribute"], strict=True)
+    about = [[said.get((cluster, "")), said.get((cluster, attribute))] for cluster, attribute in places]
+    return balance.assign(note=["; ".join(filter(None, found)) for found in about])
+
+
+if __name__ == "__main__":
+    run(main)
