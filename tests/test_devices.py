@@ -40,9 +40,10 @@ def test_each_job_gets_its_own(machine):
 
 
 def _hold(ready, release):
-    claim_gpu()
+    lock = claim_gpu()
     ready.set()
     release.wait(60)
+    lock.release()
 
 
 def test_a_job_waits_for_one_that_ends(machine):
