@@ -196,17 +196,17 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        vectors, full = [], 0
+        vectors, cut = [], 0
         with torch.inference_mode():
             for start in range(0, len(texts), 256):
                 batch = list(texts[start : start + 256])
                 tokens = tokenizer(batch)
-                # In twice the context the last place is padding: a text whose last place is not, was cut.
+                # A text that was cut ends with the end token where a longer context has one of its words.
                 longer = tokenizer(batch, context_length=2 * tokens.shape[1])
-                full += int((longer[:, tokens.shape[1] - 1] != longer[:, -1]).sum())
+                cut += int((longer[:, tokens.shape[1] - 1] != tokens[:, -1]).sum())
                 vectors.append(model.encode_text(tokens.to(device())).float().cpu().numpy())
-        if full:
-            logging.warning("%d of %d texts fill the context and may have been cut", full, len(texts))
+        if cut:
+            logging.warning("%d of %d texts are longer than the context and were cut", cut, len(texts))
         return np.concatenate(vectors)
 
     metadata = {
