@@ -22,6 +22,7 @@ put `# yaml-language-server: $schema=schema.json` on the first line of a study i
 |---|---|
 | `config.yaml` | the default: the embedded miniature world, on any machine |
 | `sdxl.yaml` | all activities with Stable Diffusion XL, on a GPU |
+| `turbo.yaml` | the same with a model of four steps |
 | `utkface.yaml` | zero-shot attributes on a downloaded UTKFace folder |
 | `open_images.yaml` | clusters of a folder of photographs with published labels |
 | `activities.csv` | the daily activities and their categories |
