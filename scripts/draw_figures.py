@@ -19,16 +19,14 @@ from scripts.lib.tables import read_table
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """What the figures show.
 
-    ``highlight`` is the column whose values are coloured in the maps, ``groups`` their order (found in the data when
-    empty), ``marked`` the groups of the axis without neutral, ``keys`` the manifest's column that each space is keyed by.
+    ``highlight`` is the column whose values are coloured in the maps, ``groups`` the axis with neutral first (empty
+    for a folder: the values are found in the data), ``keys`` the manifest's column that each space is keyed by.
     """
 
     dataset: str
     highlight: str | None
     groups: list[str]
-    marked: list[str]
     contrast: str | None
-    space: str
     keys: dict[str, str]
     colours: dict[str, str]
     confidence: float
@@ -50,8 +48,8 @@ def findings(
     settings: Settings, frames: dict[str, pd.DataFrame], manifest: pd.DataFrame
 ) -> dict[str, Callable[[], Figure]]:
     """What can be drawn from the tables of a whole dataset, by name."""
-    tone = colours(["neutral", *settings.marked], settings.colours)
-    t, marked, sure = frames, settings.marked, settings.confidence
+    tone = colours(settings.groups, settings.colours)
+    t, marked, sure = frames, settings.groups[1:], settings.confidence
     if "attributes_errors" in t:
         return {
             "attribute_errors": partial(draw.error_rates, t["attributes_errors"]),
@@ -62,10 +60,11 @@ def findings(
         return {}
     names = manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
     return {
-        "forest": lambda: draw.forest(t["contrasts"], sure),
+        "answer": lambda: draw.answer(t["contrasts"], settings.contrast, sure),
+        "forest": lambda: draw.forest(t["contrasts"], sure, settings.contrast),
         "similarity": lambda: draw.group_means(t["group_means"], marked, tone, sure),
         "categories": lambda: draw.categories(t["categories"], settings.contrast),
-        "activities": lambda: draw.activities(t["activities"], settings.contrast, settings.space, names),
+        "activities": lambda: draw.activities(t["activities"], settings.contrast, names, tone),
         "specifications": lambda: draw.specifications(t["specifications"], sure),
         "neutral": lambda: draw.age_position(t["nearest"], t["age_shares"], marked, tone, sure),
         "recovery": lambda: draw.recovery(t["recovery_points"], t["recovery"], marked, tone),

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from scripts.cli import run
 from scripts.lib import headline, report, report_tables, thumbnails
 from scripts.lib.config import Report
-from scripts.lib.figures import space_label
+from scripts.lib.figures import primary_space, space_label
 from scripts.lib.files import atomic
 from scripts.lib.results import read_csvs
 from scripts.lib.style import colours
@@ -38,7 +38,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
     """What the page must know of a dataset beside its tables.
 
     ``keys``: the manifest's column that each space is keyed by; ``facets``: columns to colour and filter by, the first
-    is the axis; ``target``: the audited attribute of a folder; ``figures``: names in the order of the page.
+    is the axis.
     """
 
     kind: str
@@ -141,6 +141,8 @@ def shown_tables(name: str, facts: Facts, frames: Mapping[str, pd.DataFrame], ma
     for table, frame in frames.items():
         kind = table.rsplit("-", 1)[-1]
         file = f"{name}-{table}.csv"
+        if facts.contrast and "contrast" in frame:
+            frame = frame.sort_values("contrast", key=lambda names: names != facts.contrast, kind="stable")
         if kind in report_tables.SPECS and (made := report_tables.make_table(kind, file, frame)):
             found[table] = made
     marked = [group for group in facts.groups if group in frames.get("original_table", ())]
@@ -172,7 +174,7 @@ def examples(
     if not facts.contrast or not len(frames.get("activities", ())):
         return []
     gaps = frames["activities"]
-    space = headline.primary_space(list(gaps["space"].unique()))
+    space = primary_space(list(gaps["space"].unique()))
     gaps = gaps[(gaps["contrast"] == facts.contrast) & (gaps["space"] == space) & (gaps["metric"] == "cosine")]
     chosen = report.spread(gaps.set_index("activity_id")["estimate"], count)
     first = accepted[accepted["seed"] == accepted["seed"].min()]
@@ -182,7 +184,7 @@ def examples(
         pictures = [
             {
                 "group": group,
-                "uri": thumbnails.data_uri(thumbnails.picture(Path(rows.loc[group, "path"]), EXAMPLE_EDGE), 75),
+                "uri": thumbnails.data_uri(thumbnails.picture(Path(rows.loc[group, "path"]), EXAMPLE_EDGE), 80),
                 "alt": rows.loc[group, "prompt"],
             }
             for group in facts.groups

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from scripts.lib.style import DIVERGING, GRID, INK, MARKERS, MUTED, PAPER, STYLE, colours
+from scripts.lib.style import DIVERGING, GRID, INK, MARKERS, MUTED, ON_DARK, ON_LIGHT, PAPER, STYLE, colours
 
 WIDTH = 7.2  # inches
 MINUS = "\N{MINUS SIGN}"
@@ -43,6 +43,19 @@ def space_label(space: str, metric: str = "cosine") -> str:
         name += " images" * space.endswith("_image") + " prompts" * space.endswith("_text")
     extra = METRICS.get(metric, metric.replace("_", " "))
     return f"{name}, {extra}" if extra else name
+
+
+def primary_space(spaces: list[str]) -> str | None:
+    """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
+
+    Method.md section 11: ``clip_*`` is partly circular, DINO and ResNet are the check.
+    """
+    seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
+    independent = [space for space in seen if not space.endswith("_image")]
+    for space in ("dino", *independent, *seen, *spaces):
+        if space in spaces:
+            return space
+    return None
 
 
 def contrast_label(contrast: str) -> str:
@@ -85,7 +98,9 @@ def _interval(axes, y, rows: pd.DataFrame, colour, marker="o", label=None, fille
     """Estimates with their intervals at heights ``y``; no interval, no line."""
     axes.hlines(y, rows["low"], rows["high"], color=colour, linewidth=1.8)
     face = colour if filled else PAPER
-    axes.plot(rows["estimate"], y, marker, color=colour, markerfacecolor=face, linestyle="none", label=label)
+    axes.plot(
+        rows["estimate"], y, marker, color=colour, markerfacecolor=face, linestyle="none", label=label, clip_on=False
+    )
 
 
 def _labels(axes, labels: Sequence[str]) -> None:
@@ -105,23 +120,45 @@ def _rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: (place(metrics, pair[1]), place(spaces, pair[0])))
 
 
+def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
+    """The gaps of one contrast, a row each; filled where the interval excludes zero."""
+    for y, (_, row) in enumerate(part.iterrows()):
+        sure = row["low"] > 0 or row["high"] < 0
+        _interval(axes, [y], row.to_frame().T, INK if sure else MUTED, filled=sure)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=4)
+    first, second = contrast.split("-", 1)
+    axes.text(0, 1.01, f"\N{LEFTWARDS ARROW} {second}", transform=axes.transAxes, fontsize=8, color=MUTED)
+    axes.text(1, 1.01, f"{first} \N{RIGHTWARDS ARROW}", transform=axes.transAxes, fontsize=8, color=MUTED, ha="right")
+
+
 @styled
-def forest(contrasts: pd.DataFrame, confidence: float) -> Figure:
-    """Gap between two groups in every space, one panel per contrast."""
-    rows, names = _rows(contrasts), list(dict.fromkeys(contrasts["contrast"]))
+def answer(contrasts: pd.DataFrame, contrast: str, confidence: float) -> Figure:
+    """The main gap in every space of images, small enough for the first screen."""
+    part = contrasts[(contrasts["contrast"] == contrast) & contrasts["metric"].isin(["cosine", "patch_maxsim"])]
+    rows = _rows(part)
+    figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), contrast)
+    _labels(axes, [space_label(*row) for row in rows])
+    axes.set_title("Whose image is nearer to the neutral one?\n")
+    axes.set_xlabel(
+        f"Gap in similarity, {confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero", fontsize=8
+    )
+    return figure
+
+
+@styled
+def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
+    """Gap between two groups in every space, one panel per contrast, the main one first."""
+    rows, names = _rows(contrasts), sorted(set(contrasts["contrast"]), key=lambda name: (name != first, name))
     figure = Figure((WIDTH, 1.5 + 0.3 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         part = contrasts[contrasts["contrast"] == name].set_index(["space", "metric"]).reindex(rows)
-        first, second = name.split("-", 1)
-        for y, (_, row) in enumerate(part.iterrows()):
-            sure = row["low"] > 0 or row["high"] < 0
-            colour = INK if sure else MUTED
-            _interval(axes, [y], row.to_frame().T, colour, filled=sure)
-        axes.axvline(0, color=MUTED, linewidth=0.8)
-        axes.set_title(contrast_label(name))
-        axes.set_xlabel(f"\N{LEFTWARDS ARROW} nearer {second}   nearer {first} \N{RIGHTWARDS ARROW}", fontsize=8)
-        axes.locator_params(axis="x", nbins=4)
+        _gaps(axes, part, name)
+        axes.set_title(f"{contrast_label(name)}\n")
     _labels(panels[0], [space_label(*row) for row in rows])
     figure.supxlabel(
         f"Gap in similarity to the neutral image (cosine units), {confidence:.0%} interval; {_n(contrasts)}. "
@@ -167,7 +204,7 @@ def categories(table: pd.DataFrame, contrast: str) -> Figure:
         if np.isfinite(value := gap.iat[y, x]):
             dark = abs(size.iat[y, x]) > 0.65 * limit
             text = f"{value:+.3f}".replace("-", MINUS) + ("*" if sure.iat[y, x] is True or sure.iat[y, x] == 1 else "")
-            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=PAPER if dark else "#1c1e20")
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=ON_DARK if dark else ON_LIGHT)
     _labels(axes, list(names))
     axes.set_xticks(range(len(rows)), [space_label(*row) for row in rows], rotation=25, ha="right")
     axes.tick_params(length=0)
@@ -181,8 +218,11 @@ def categories(table: pd.DataFrame, contrast: str) -> Figure:
 
 
 @styled
-def activities(table: pd.DataFrame, contrast: str, space: str, names: Mapping[str, str], ends: int = 14) -> Figure:
-    """The activities with the largest gaps on both sides, in one space."""
+def activities(
+    table: pd.DataFrame, contrast: str, names: Mapping[str, str], colour: Mapping[str, str], ends: int = 14
+) -> Figure:
+    """The activities with the largest gaps on both sides, in the primary space."""
+    space = primary_space(list(table["space"].unique()))
     part = table[(table["contrast"] == contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
     part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
     shown = part if len(part) <= 2 * ends else pd.concat([part.head(ends), part.tail(ends)])
@@ -190,10 +230,11 @@ def activities(table: pd.DataFrame, contrast: str, space: str, names: Mapping[st
     axes = figure.subplots()
     first, second = contrast.split("-", 1)
     positive = (shown["estimate"] > 0).to_numpy()
-    tone = colours([first, second])
     for sign, group in ((positive, first), (~positive, second)):
         rows = shown[sign]
-        _interval(axes, np.flatnonzero(sign), rows, tone[group], MARKERS[0 if group == first else 1], f"nearer {group}")
+        _interval(
+            axes, np.flatnonzero(sign), rows, colour[group], MARKERS[0 if group == first else 1], f"nearer {group}"
+        )
     axes.axvline(0, color=MUTED, linewidth=0.8)
     if len(part) > len(shown):
         axes.axhline(ends - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
@@ -227,10 +268,10 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
     top.legend(loc="upper left", ncols=3, handletextpad=0.2, bbox_to_anchor=(0, 1.16), borderaxespad=0)
     for y, (name, value) in enumerate(lines):
         chosen = (curve[name] == value).to_numpy()
-        bottom.scatter(x[chosen], np.full(chosen.sum(), y), 6, marker="|", color=INK)
+        bottom.scatter(x[chosen], np.full(chosen.sum(), y), 26, marker="|", linewidths=1.1, color=INK)
     words = {
         "space": space_label,
-        "metric": lambda m: METRICS.get(m) or m,
+        "metric": lambda m: METRICS.get(m) or m.replace("_", " "),
         "seeds": "seeds: {}".format,
         "template": str,
     }
@@ -302,10 +343,11 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str],
         facts = facts.groupby("quantity")["estimate"].mean()
         estimator, space, metric = panel
         name = space_label(space, metric) if estimator == "nearest group" else estimator
-        axes.set_title(name, fontsize=8.5)
         words = [("spearman", "\N{GREEK SMALL LETTER RHO}"), ("slope", "slope"), ("mae", "error")]
         text = "  ".join(f"{word} {facts[key]:.2f}".replace("-", MINUS) for key, word in words if key in facts)
-        axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=7.5)
+        axes.set_title(f"{name}\n", fontsize=8.5)
+        axes.text(0, 1.02, text, transform=axes.transAxes, fontsize=7.5)
+        axes.set_ylim(-0.04, 1.04)
         axes.set_aspect("equal")
         axes.grid(False)
     for axes in grid.flat[len(panels) :]:
@@ -419,7 +461,7 @@ def composition(table: pd.DataFrame, algorithm: str = "kmeans") -> Figure:
                     ha="center",
                     va="center",
                     fontsize=6.5,
-                    color=PAPER if dark else "#1c1e20",
+                    color=ON_DARK if dark else ON_LIGHT,
                 )
         _labels(axes, [str(value) for value in ratio.index])
         axes.set_title(name.replace("_", " "), fontsize=9)

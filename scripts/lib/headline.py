@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scripts.lib.figures import space_label
+from scripts.lib.figures import primary_space, space_label
 from scripts.lib.rounding import measured, number, percent
 
 PRIMARY = ("cosine", "patch_maxsim")
@@ -21,26 +21,13 @@ class Answer:
     caution: str = ""
 
 
-def primary_space(spaces: list[str]) -> str | None:
-    """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
-
-    Method.md section 11: ``clip_*`` is partly circular, DINO and ResNet are the check.
-    """
-    seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
-    independent = [space for space in seen if not space.endswith("_image")]
-    for space in ("dino", *independent, *seen, *spaces):
-        if space in spaces:
-            return space
-    return None
-
-
 def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float) -> Answer:
     """What a generated dataset says about one contrast.
 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        The dataset's tables: contrasts, and where they exist specifications_summary, age_shares, adherence, equivalence.
+        The dataset's tables: contrasts, and where they exist specifications_summary, age_shares, adherence, recovery.
     contrast : str
         ``young-older``.
     confidence : float
@@ -106,8 +93,8 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
             )
             rho = measured(best["estimate"], best["low"], best["high"])
             sentences.append(
-                f"The bias of this model was planted, so the audit can be checked: over {int(best['n'])} activities the "
-                f"best estimator ({where}) ranks them like the truth, Spearman\N{RIGHT SINGLE QUOTATION MARK}s rho {rho}."
+                f"The bias of this model was planted, so the audit can be checked: the best estimator ({where}) ranks "
+                f"{int(best['n'])} activities like the truth, Spearman’s rho {rho}."
             )
     return sentences
 
@@ -127,8 +114,8 @@ def _caution(frames: Mapping[str, pd.DataFrame]) -> str:
         return ""
     return (
         f"The marked images do not show the group they were asked for more often than chance "
-        f"({percent(row['estimate'], row['low'], row['high'])}, chance {percent(1 / groups)}): the pictures are noise, or "
-        "the classifier cannot read them. Do not read the gaps below as findings."
+        f"({percent(row['estimate'], row['low'], row['high'])}, chance {percent(1 / groups)}): the pictures are "
+        "noise, or the classifier cannot read them. Do not read the gaps below as findings."
     )
 
 

@@ -29,6 +29,10 @@ FIGURES = {
         "Forest plot: gap between groups in every space with intervals; the numbers are in the table of gaps.",
         "Gap in similarity to neutral between two groups, by space. Right of zero: neutral is nearer to the first.",
     ),
+    "answer": (
+        "Forest plot: the main gap in every space with its interval; the numbers are in the table of gaps.",
+        "The main gap by space. Right of zero: the neutral image is nearer to the first group.",
+    ),
     "similarity": (
         "Dot plot: mean similarity of each group to neutral in every space; the numbers are in the table of means.",
         "Mean similarity of each group to the neutral image of the same activity and seed.",

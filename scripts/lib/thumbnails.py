@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 EDGE = 96  # pixels of a thumbnail, fewer when there are many
 BUDGET = 2000 * EDGE**2  # pixels of all thumbnails of a dataset: about 4.5 MB (performance.md, goal 11)
@@ -41,7 +41,7 @@ def picture(path: Path, edge: int) -> Image.Image:
             small = image.convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
         return square
-    small.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small = ImageOps.contain(small, (edge, edge), Image.Resampling.LANCZOS)
     square.paste(small, ((edge - small.width) // 2, (edge - small.height) // 2))
     return square
 
