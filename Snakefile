@@ -21,6 +21,7 @@ include: "rules/similarity.smk"
 include: "rules/attributes.smk"
 include: "rules/inference.smk"
 include: "rules/structure.smk"
+include: "rules/report.smk"
 
 
 wildcard_constraints:
