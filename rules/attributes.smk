@@ -18,8 +18,8 @@ rule classify:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(classifier_settings),
     message:
@@ -45,8 +45,8 @@ rule audit_attributes:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(audit_settings),
     message:
@@ -71,8 +71,8 @@ rule compare_published:
         CONDA
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings(published_settings),
     message:

@@ -88,6 +88,11 @@ def settings(choose):
     return lambda wildcards: canonical_json(choose(wildcards))
 
 
+def growing(amount):
+    """Memory or time of a job: where the profile allows retries, a second attempt gets twice as much."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def code_files(script):
     """The script and every local module it imports: inputs, so that an edit reruns what uses it and nothing else."""
     return list(local_imports(script, str(workflow.basedir)))
@@ -457,12 +462,12 @@ def figures_of(name):
     if name in GENERATED:
         names += ["answer", "forest", "similarity", "categories", "activities", "specifications", "neutral", "variance"]
         names += ["recovery"] if STUDY.datasets[name].planted else []
-    elif zero_shot_predictions(name):
+    elif PLAN.audited(name):
         names += ["attribute_errors", "attribute_thresholds", "attribute_calibration"]
     return [f"{RESULTS}/figures/{name}-{figure}" for figure in names]
 
 
-def figure_settings(name):
+def figure_settings(name, wildcards=None):
     pairs = PLAN.pairs(name) if name in GENERATED else []
     return {
         "dataset": name,

@@ -20,8 +20,8 @@ rule embed_images:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(encoder_settings),
     message:
@@ -61,8 +61,8 @@ rule embed_prompts:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         settings=settings(text_settings),
     message:

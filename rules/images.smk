@@ -19,8 +19,8 @@ rule index_images:
         CONDA
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=settings(index_settings),
     message:
@@ -46,8 +46,8 @@ rule list_rejects:
         CONDA
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings(rejects_settings),
     message:

@@ -20,8 +20,8 @@ rule measure_reference:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(reference_settings),
     message:
@@ -51,8 +51,8 @@ rule infer:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(inference_settings),
     message:
@@ -83,8 +83,8 @@ rule locate_neutral:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(position_settings),
     message:

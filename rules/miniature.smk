@@ -87,8 +87,8 @@ rule train_vae:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=recipe("vae"),
     message:
@@ -115,8 +115,8 @@ rule train_decoder:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=recipe("decoder"),
     message:
@@ -143,8 +143,8 @@ rule encode_scenes:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=recipe("scenes"),
     message:
@@ -171,8 +171,8 @@ rule train_unet:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=recipe("unet"),
     message:
@@ -220,8 +220,8 @@ rule train_clip:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=recipe("clip"),
     message:
@@ -247,8 +247,8 @@ rule train_dino:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=recipe("dino"),
     message:
@@ -274,8 +274,8 @@ rule train_resnet:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=recipe("resnet"),
     message:
@@ -305,8 +305,8 @@ rule evaluate_miniature:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=recipe("evaluation"),
     message:

@@ -22,8 +22,8 @@ rule fetch_model:
         CONDA
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=settings(model_settings),
     message:

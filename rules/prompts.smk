@@ -14,8 +14,8 @@ rule write_prompts:
         CONDA
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=settings(prompt_settings),
     message:

@@ -27,8 +27,8 @@ for _name in STUDY.datasets:
             CONDA
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=growing(4000),
+            runtime=growing(30),
         params:
             settings=settings(partial(figure_settings, _name)),
         message:
@@ -61,8 +61,8 @@ rule write_report:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         settings=settings(report_settings),
     message:

@@ -20,8 +20,8 @@ rule measure_similarity:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(similarity_settings),
     message:
@@ -49,8 +49,8 @@ rule score_prompts:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(score_settings),
     message:

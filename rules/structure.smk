@@ -16,8 +16,8 @@ rule project:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=settings(projection_settings),
     message:
@@ -46,8 +46,8 @@ rule cluster:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=settings(cluster_settings),
     message:
@@ -78,8 +78,8 @@ rule compose:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=settings(composition_settings),
     message:
@@ -106,8 +106,8 @@ rule describe_captions:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         settings=settings(captions_settings),
     message:
@@ -137,8 +137,8 @@ rule rebalance:
         CONDA
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(rebalance_settings),
     message:
@@ -164,8 +164,8 @@ rule compare_clusters:
         CONDA
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings(agreement_settings),
     message:
@@ -192,8 +192,8 @@ rule draw_contact_sheet:
         CONDA
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=settings(sheet_settings),
     message:

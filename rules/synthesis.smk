@@ -21,8 +21,8 @@ rule synthesise:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=12000,
-        runtime=240,
+        mem_mb=growing(12000),
+        runtime=growing(240),
     params:
         settings=settings(synthesis_settings),
     message:
