@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from scripts.cli import run
 from scripts.lib.attributes import zero_shot
 from scripts.lib.config import OpenClip
+from scripts.lib.devices import own_gpu
 from scripts.lib.encoders import load_text_encoder
 from scripts.lib.tables import read_arrays, write_table
 
@@ -35,4 +36,5 @@ def main(*, settings: Settings, vectors: list[Path], predictions: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

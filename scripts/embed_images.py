@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from scripts.cli import run
 from scripts.lib.config import Encoder
+from scripts.lib.devices import own_gpu
 from scripts.lib.encoders import load_encoder
 from scripts.lib.images import decode
 from scripts.lib.keys import digest
@@ -44,4 +45,5 @@ def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from scripts.cli import run
 from scripts.lib.config import OpenClip
+from scripts.lib.devices import own_gpu
 from scripts.lib.encoders import load_text_encoder
 from scripts.lib.tables import read_table, write_arrays
 
@@ -26,4 +27,5 @@ def main(*, settings: Settings, prompts: list[Path], vectors: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

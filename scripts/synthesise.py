@@ -11,6 +11,7 @@ from typing import Any
 from scripts.cli import run
 from scripts.lib.config import Source, Strict, Synthesis
 from scripts.lib.devices import claim_gpu
+from scripts.lib.devices import own_gpu
 from scripts.lib.files import atomic
 from scripts.lib.store import Store
 from scripts.lib.synthesis import fill_shard, recipe
@@ -64,4 +65,5 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -1,46 +1,85 @@
-"""One GPU per job on a machine that has several and no scheduler that hands them out."""
+"""One GPU for one job, where a workstation has several (design.md, engine facts)."""
 
+import fcntl
+import logging
 import os
-import subprocess
+import re
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-WAIT = 2.0  # seconds between two looks for a free GPU
+log = logging.getLogger(__name__)
 
 
-def claim_gpu(wait: float = WAIT) -> FileLock | None:
-    """Take a GPU that no other job of this user holds and make it the only one that CUDA sees.
+@contextmanager
+def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator[str | None]:
+    """Wait for a GPU that no other job of this machine has, and let CUDA see that one only.
 
-    Call it before torch is imported. Where a scheduler has chosen (``CUDA_VISIBLE_DEVICES`` is set), or there is one
-    GPU or none, nothing is done. When all are taken, wait for one.
+    Use it around everything that may start CUDA, which reads CUDA_VISIBLE_DEVICES once. The lock belongs to the
+    process: when it dies, however that happens, its GPU is free. Nothing is done inside a SLURM job, whose devices
+    SLURM chose and numbered, nor on a machine without NVIDIA devices.
 
-    Returns
-    -------
-    FileLock or None
-        Keep it: the GPU is given back when the lock is released or the process ends.
+    Parameters
+    ----------
+    devices : Path
+        Where the driver's device files are.
+    locks : Path, optional
+        Folder that all jobs of the machine share; the system's temporary one by default.
+
+    Yields
+    ------
+    str or None
+        The device as CUDA_VISIBLE_DEVICES names it.
     """
-    if "CUDA_VISIBLE_DEVICES" in os.environ or len(gpus := _gpus()) < 2:
-        return None
-    while True:
-        for gpu in gpus:
-            lock = FileLock(Path(tempfile.gettempdir()) / f"tetrad-{os.getuid()}-gpu-{gpu}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-            return lock
-        time.sleep(wait)
-
-
-def _gpus() -> list[str]:
-    """Identities of the machine's GPUs; torch is not asked, for it would keep what it saw."""
-    query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    found = None if "SLURM_JOB_ID" in os.environ else _visible(devices)
+    if not found:
+        yield None
+        return
+    folder = locks or Path(tempfile.gettempdir())
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    device, lock = _first_free(found, folder)
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
     try:
-        listed = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return listed.split()
+        yield device
+    finally:
+        os.close(lock)
+        if before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def _visible(devices: Path) -> list[str]:
+    """The GPUs that this process may use: those the user allows, else all of the machine."""
+    if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
+    # CUDA counts from 0 even where a container has only /dev/nvidia3.
+    count = sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in devices.iterdir())
+    return [str(number) for number in range(count)]
+
+
+def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
+    """The first device whose lock can be had, and the open file that holds the lock."""
+    waiting = False
+    while True:
+        for name in names:
+            lock = _open(folder / f"tetrad-gpu-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return name, lock
+            except BlockingIOError:
+                os.close(lock)
+        if not waiting:
+            log.info("every GPU (%s) has a job; waiting for one", ", ".join(names))
+            waiting = True
+        time.sleep(0.5)
+
+
+def _open(path: Path) -> int:
+    """A lock file that every user may lock: reading is enough, and the kernel refuses to create over another's."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
