@@ -4,13 +4,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+# As many GPU jobs at a time as the machine has GPUs, each on its own (scripts/lib/devices.py); one without any.
+GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v '^0$$'),1)
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
 .PHONY: study environment test test-fast test-slurm test-faults lint format lock docs compare clean
 
 study: environment ## run the default study
-	@$(BIN)/snakemake --cores $(CORES) $(BAR)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
 	@echo "The report is $$(pwd)/results/report.html"
 
 environment: .venv/.made ## create .venv from requirements.lock

@@ -10,7 +10,6 @@ from typing import Any
 
 from scripts.cli import run
 from scripts.lib.config import Source, Strict, Synthesis
-from scripts.lib.devices import claim_gpu
 from scripts.lib.devices import own_gpu
 from scripts.lib.files import atomic
 from scripts.lib.store import Store
@@ -31,7 +30,6 @@ class Settings(Strict):
 def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latents: Path, provenance: Path) -> None:
     # Compiled kernels outlive the job: only the first shard of a study waits for the compiler.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((store.parent / "compiled").absolute()))
-    gpu = claim_gpu()
     from scripts.lib import sampler
 
     started = time.time()
@@ -57,8 +55,6 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     metadata = {"space": "latents", "model": settings.identity, "dtype": dtype, "profile": settings.synthesis.profile}
     write_arrays(latents, shard.key, {"latents": shard.latents}, metadata)
     write_table(images, shard.manifest)
-    if gpu:
-        gpu.release()
     facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts}
     with atomic(provenance) as part:
         part.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
