@@ -1,0 +1,163 @@
+"""A real SLURM cluster of one node on this machine: munge, controller and node daemon, without accounting."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+CONFIGURATION = Path("/etc/slurm/slurm.conf")
+MARK = "# Written by tests/slurm.py; removed when the tests end.\n"
+NAME = "tetrad-test"
+DAEMONS = ("munged", "slurmctld", "slurmd")
+
+
+def why_not() -> str | None:
+    """What keeps a cluster from being started here; None where it can be."""
+    if os.geteuid():
+        return "the daemons of SLURM need root"
+    os.environ["PATH"] += ":/usr/sbin"
+    if missing := [name for name in (*DAEMONS, "sbatch") if not shutil.which(name)]:
+        return f"{', '.join(missing)} not installed (Debian: slurm-wlm, munge)"
+    if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(MARK):
+        return f"this machine has a {CONFIGURATION} of its own"
+    return None
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Cluster:
+    """Partitions ``cpu`` and ``gpu`` on one node with four cores or more, whatever the machine has.
+
+    The node declares two devices as GPUs (``/dev/zero`` and ``/dev/full``), so that a job that asks for a GPU is
+    scheduled and gets its CUDA_VISIBLE_DEVICES as it would on a real one. Memory is declared, not measured.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.host = socket.gethostname().split(".")[0]
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True)
+        key = self.folder / "munge.key"
+        key.write_bytes(secrets.token_bytes(128))
+        key.chmod(0o400)
+        for name in ("state", "spool"):
+            (self.folder / name).mkdir()
+        gres = self.folder / "gres.conf"
+        gres.write_text("Name=gpu File=/dev/zero\nName=gpu File=/dev/full\n")
+        CONFIGURATION.parent.mkdir(parents=True, exist_ok=True)
+        CONFIGURATION.write_text(MARK + self._configuration())
+        # Where SLURM looks for it: beside slurm.conf.
+        shutil.copy(gres, CONFIGURATION.with_name("gres.conf"))
+        munge = [f"--{name}-file={self.folder / 'munge'}.{name}" for name in ("pid", "log", "seed")]
+        self._spawn(
+            "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge.socket", *munge
+        )
+        wait_for(lambda: (self.folder / "munge.socket").exists(), "munged to listen")
+        self._spawn("slurmctld", "-D", "-i")
+        self.start_node()
+
+    def _configuration(self) -> str:
+        cores = max(4, os.cpu_count() or 1)
+        return f"""\
+ClusterName={NAME}
+SlurmctldHost={self.host}(127.0.0.1)
+SlurmctldPort={free_port()}
+SlurmdPort={free_port()}
+SlurmUser=root
+AuthInfo=socket={self.folder}/munge.socket
+StateSaveLocation={self.folder}/state
+SlurmdSpoolDir={self.folder}/spool
+SlurmctldPidFile={self.folder}/slurmctld.pid
+SlurmdPidFile={self.folder}/slurmd.pid
+SlurmctldLogFile={self.folder}/slurmctld.log
+SlurmdLogFile={self.folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=sched_interval=2,batch_sched_delay=1
+SlurmdParameters=config_overrides
+SlurmdTimeout=30
+ReturnToService=2
+KillWait=5
+MinJobAge=3600
+GresTypes=gpu
+NodeName={self.host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+PartitionName=cpu Nodes={self.host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
+"""
+
+    def _spawn(self, name: str, *arguments: str) -> None:
+        log = (self.folder / f"{name}.out").open("a")
+        self.processes[name] = subprocess.Popen([name, *arguments], stdout=log, stderr=log, start_new_session=True)
+
+    def start_node(self) -> None:
+        """Start the node's daemon and wait until the controller gives it work."""
+        self._spawn("slurmd", "-D")
+        wait_for(self._ready, "the node to be ready")
+
+    def _ready(self) -> bool:
+        shown = subprocess.run(["sinfo", "-h", "-p", "cpu", "-o", "%T"], capture_output=True, text=True, check=False)
+        return shown.stdout.strip() in ("idle", "mixed", "allocated")
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Every job that the controller remembers, as it describes it."""
+        shown = subprocess.run(["scontrol", "-o", "show", "jobs"], capture_output=True, text=True, check=False)
+        return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in shown.stdout.splitlines() if "JobId" in line]
+
+    def of_rule(self, rule: str) -> list[dict[str, str]]:
+        """The jobs of one rule; Snakemake's plugin names it in the comment."""
+        return [job for job in self.jobs() if job.get("Comment", "").startswith(f"rule_{rule}_wildcards")]
+
+    def kill_node(self) -> None:
+        """What a node that loses power does: its daemon and everything that it started are gone at once."""
+        self.processes["slurmd"].kill()
+        self.processes["slurmd"].wait()
+        for process in self._started_by_node():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _started_by_node(self) -> list[int]:
+        """Step daemons, of which nobody else starts any here, and the processes of jobs."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                step = (process / "cmdline").read_bytes().startswith(b"slurmstepd")
+                if step or f"SLURM_CLUSTER_NAME={NAME}\0".encode() in (process / "environ").read_bytes():
+                    found.append(int(process.name))
+        return found
+
+    def stop(self) -> None:
+        subprocess.run(["scancel", "-u", "root"], check=False)
+        for process in reversed(self.processes.values()):
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for process in self._started_by_node():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        for name in ("slurm.conf", "gres.conf"):
+            CONFIGURATION.with_name(name).unlink(missing_ok=True)
+
+
+def wait_for(happened, what: str, limit: float = 60) -> None:
+    end = time.monotonic() + limit
+    while not happened():
+        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        time.sleep(0.2)

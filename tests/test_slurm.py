@@ -1,0 +1,112 @@
+"""The study on a real SLURM cluster: the same tables as on one machine, whatever happens to nodes and jobs."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import Project, new_project
+from tests.slurm import Cluster, why_not
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1500)]
+
+# Everything as the profile has it, but not the waiting: the study is tiny, its file system local.
+QUICK = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if reason := why_not():
+        pytest.skip(f"no SLURM here: {reason}")
+    cluster = Cluster(tmp_path_factory.mktemp("slurm") / "cluster")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def start(project, *targets: str) -> subprocess.Popen:
+    """Snakemake with the profile; it submits and waits."""
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
+    command += ["--configfile", "config/tiny.yaml", *QUICK, *targets]
+    log = (project.folder / "run.log").open("w")
+    return subprocess.Popen(command, cwd=project.folder, env=project.environment(), stdout=log, stderr=log)
+
+
+def finish(process: subprocess.Popen, project) -> str:
+    """Wait for the end of the run and return what it printed."""
+    code = process.wait(1200)
+    printed = (project.folder / "run.log").read_text()
+    assert code == 0, printed[-4000:]
+    return printed
+
+
+def until_running(cluster, process: subprocess.Popen, rule: str) -> str:
+    """Wait until a job of this rule runs, and give its number."""
+    end = time.monotonic() + 600
+    while time.monotonic() < end and process.poll() is None:
+        for job in cluster.of_rule(rule):
+            if job["JobState"] == "RUNNING":
+                return job["JobId"]
+        time.sleep(0.5)
+    pytest.fail(f"no job of {rule} ever ran: {cluster.jobs()}")
+
+
+@pytest.fixture(scope="module")
+def disturbed(cluster, tiny_weights, tmp_path_factory) -> tuple[Project, str]:
+    """The whole study, while a node dies that makes images and a job that embeds them is cancelled."""
+    project = new_project(tmp_path_factory.mktemp("slurm_study") / "project", tiny_weights)
+    process = start(project, "all")
+    try:
+        until_running(cluster, process, "synthesise")
+        cluster.kill_node()
+        cluster.start_node()
+        subprocess.run(["scancel", until_running(cluster, process, "embed_images")], check=True)
+        return project, finish(process, project)
+    finally:
+        process.kill()
+
+
+def test_tables_and_images_are_those_of_one_machine(disturbed, finished):
+    project, _ = disturbed
+    assert project.tables() == finished.tables()
+    assert project.store() == finished.store()
+    assert project.planned() == {}
+
+
+def test_cancelled_job_comes_back_with_more_memory(disturbed, cluster):
+    _, printed = disturbed
+    assert "CANCELLED" in printed and "Trying to restart" in printed
+    jobs = cluster.of_rule("embed_images")
+    assert "CANCELLED" in {job["JobState"] for job in jobs}
+    memory = {megabytes(job["MinMemoryNode"]) for job in jobs}
+    assert max(memory) >= 2 * min(memory) - 10  # the plugin adds a few MB to the jobs of an array
+
+
+def test_job_of_a_dead_node_runs_again(disturbed, cluster):
+    jobs = cluster.of_rule("synthesise")
+    assert any(int(job["Restarts"]) > 0 or job["JobState"] == "NODE_FAIL" for job in jobs)
+
+
+def test_shards_go_as_arrays_to_the_partition_with_gpus(disturbed, cluster):
+    jobs = cluster.of_rule("synthesise")
+    assert {job["Partition"] for job in jobs} == {"gpu"}
+    assert {job["TresPerJob"] for job in jobs} == {"gres:gpu:1"}
+    assert any("ArrayTaskId" in job for job in jobs)
+    assert {job["Partition"] for job in cluster.of_rule("measure_similarity")} == {"cpu"}
+
+
+def megabytes(shown: str) -> float:
+    """SLURM's ``8000M`` or ``16G``."""
+    return float(shown[:-1]) * {"M": 1, "G": 1024}[shown[-1]]
+
+
+def test_prompts_are_embedded_on_a_cluster_without_gpus(cluster, project):
+    """What docs/cluster.md says to set there."""
+    no_gpu = ["--set-resources", "embed_prompts:gpu=0", "embed_prompts:slurm_partition=cpu"]
+    finish(start(project, "all", "--until", "embed_prompts", *no_gpu), project)
+    assert len(list((project.results / "people" / "embeddings" / "clip_text").glob("*.parquet"))) == 2
+    asked = [job for job in cluster.of_rule("embed_prompts") if job["WorkDir"] == str(project.folder)]
+    assert asked and all(job["Partition"] == "cpu" and "TresPerJob" not in job for job in asked)
