@@ -5,15 +5,17 @@ import logging
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from diffusers import EulerAncestralDiscreteScheduler, FluxPipeline, StableDiffusionXLPipeline
+from diffusers import DiffusionPipeline, EulerAncestralDiscreteScheduler, FluxPipeline, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch._dynamo.testing import CompileCounter
 
 from scripts import synthesise
 from scripts.lib import sampler
@@ -62,6 +64,12 @@ def run(folder: Path, requests, vae: Path | None = None, **changes) -> list[Samp
 
 def same(a: Sample, b: Sample) -> bool:
     return np.array_equal(a.image, b.image) and np.array_equal(a.latents, b.latents)
+
+
+def close(a: Sample, b: Sample) -> bool:
+    """Equal but for rounding: of the stored float16, and of the pixels."""
+    latents = np.allclose(a.latents.astype(np.float32), b.latents.astype(np.float32), rtol=2e-3, atol=2e-3)
+    return latents and np.abs(a.image.astype(int) - b.image).max() <= 2
 
 
 def table(*activities: str):
@@ -169,9 +177,7 @@ def test_paired_noise_differs_by_the_prompt_only(sdxl):
 
 def test_other_batch_sizes_differ_by_rounding_only(sdxl, made):
     for size in (1, 2):
-        for one, sample in zip(run(sdxl, REQUESTS, batch_size=size), made, strict=True):
-            assert np.abs(one.latents.astype(float) - sample.latents).max() < 1e-2
-            assert np.abs(one.image.astype(int) - sample.image).max() <= 2
+        assert all(close(a, b) for a, b in zip(run(sdxl, REQUESTS, batch_size=size), made, strict=True))
 
 
 def test_settings_and_weights_matter(sdxl, made, tmp_path):
@@ -363,6 +369,70 @@ def test_batch_size_follows_memory():
     assert sizes[0] == 1
     assert sizes[-1] == sampler.LARGEST_BATCH
     assert sampler.choose_batch(16 * 2**30, 768 * 768, 4) < sampler.choose_batch(16 * 2**30, 768 * 768, 2)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """The decisions that are made on a GPU, without one: 24 GiB free, and dynamo without a code generator."""
+    counter = CompileCounter()
+    compile_ = torch.compile
+    options = []
+
+    def traced(module, **given):
+        options.append(given)
+        return compile_(module, backend=counter, fullgraph=given["fullgraph"], dynamic=given["dynamic"])
+
+    torch.compiler.reset()
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (gpu.free, 80 * 2**30))
+    monkeypatch.setattr(torch, "compile", traced)
+    monkeypatch.setattr(DiffusionPipeline, "to", lambda self, on: self)
+    monkeypatch.setattr(DiffusionPipeline, "enable_model_cpu_offload", lambda self: None)
+    gpu = SimpleNamespace(free=24 * 2**30, counter=counter, options=options)
+    return gpu
+
+
+def _settled(sdxl, requests, **changes) -> sampler.Sampler:
+    """A sampler that has settled as on a GPU and computes on the CPU."""
+    loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update=changes), None)
+    cpu = loaded.device
+    loaded._embed(dict.fromkeys((request.prompt, request.negative) for request in requests))
+    loaded.device = SimpleNamespace(type="cuda")
+    loaded._settle()
+    loaded.device = cpu
+    return loaded
+
+
+def test_fast_compiles_once_for_a_whole_shard_and_changes_nothing(sdxl, made, gpu):
+    loaded = _settled(sdxl, REQUESTS, profile="fast")
+    assert gpu.options == [{"mode": "reduce-overhead", "fullgraph": True, "dynamic": False}]
+    assert loaded.pipe.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    samples = [sample for batch in loaded.run(REQUESTS) for sample in batch]
+    assert gpu.counter.frame_count == 1
+    assert all(close(a, b) for a, b in zip(samples, made, strict=True))
+    assert loaded.facts["compiled"]
+    assert not loaded.facts["offloaded"]
+
+
+def test_reference_stays_eager(sdxl, gpu):
+    loaded = _settled(sdxl, REQUESTS)
+    assert gpu.options == []
+    assert not loaded.facts["compiled"]
+
+
+def test_the_batch_is_chosen_from_free_memory_and_logged(sdxl, gpu, caplog):
+    caplog.set_level(logging.INFO)
+    loaded = _settled(sdxl, REQUESTS, profile="fast", batch_size=None)
+    assert loaded.batch_size == sampler.LARGEST_BATCH
+    assert "batch size 16, from 24.0 GiB" in caplog.text
+
+
+def test_a_model_that_does_not_fit_is_offloaded_and_said_so(sdxl, gpu, caplog):
+    gpu.free = 100_000
+    loaded = _settled(sdxl, REQUESTS, profile="fast", batch_size=None)
+    assert loaded.facts["offloaded"]
+    assert not loaded.facts["compiled"]
+    assert loaded.batch_size == 1
+    assert "its parts are moved to the GPU one after the other" in caplog.text
 
 
 # -- shards -----------------------------------------------------------------------------------------------------

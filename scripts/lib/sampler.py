@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 # A GPU gains little beyond this; a CPU has nothing to gain but the loop's overhead.
 LARGEST_BATCH = 16
-CPU_BATCH = 8
+CPU_BATCH = 16
 # Prompts per call of the text encoders: fixed, so that an embedding does not depend on its neighbours.
 TEXT_BATCH = 16
 # Memory per megapixel (2**20 pixels) in float16, estimates on the safe side: a guided sample in the UNet, and the
