@@ -85,5 +85,7 @@ def project(
 def projection_table(keys: np.ndarray, maps: dict[str, np.ndarray]) -> pd.DataFrame:
     """Long table key, method, x, y."""
     frames = [pd.DataFrame({"key": keys, "method": name, "x": xy[:, 0], "y": xy[:, 1]}) for name, xy in maps.items()]
-    empty = pd.DataFrame({"key": pd.Series(dtype=str), "method": pd.Series(dtype=str), "x": np.float32([]), "y": np.float32([])})
+    empty = pd.DataFrame(
+        {"key": pd.Series(dtype=str), "method": pd.Series(dtype=str), "x": np.float32([]), "y": np.float32([])}
+    )
     return pd.concat(frames or [empty], ignore_index=True)

@@ -73,7 +73,9 @@ def write_prompts(
     pyarrow.Table
         Columns of ``SCHEMA``; all wordings of one (activity, seed) have one ``noise_seed`` (method.md section 1).
     """
-    return pa.Table.from_pylist(list(_rows(activities, wordings(prompts), prompts.negative, seeds, neutral_seeds, noise)), SCHEMA)
+    return pa.Table.from_pylist(
+        list(_rows(activities, wordings(prompts), prompts.negative, seeds, neutral_seeds, noise)), SCHEMA
+    )
 
 
 def _rows(activities, wordings, negative, seeds, neutral_seeds, noise) -> Iterator[dict]:
