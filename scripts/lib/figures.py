@@ -142,7 +142,7 @@ def answer(contrasts: pd.DataFrame, contrast: str, confidence: float) -> Figure:
     axes = figure.subplots()
     _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), contrast)
     _labels(axes, [space_label(*row) for row in rows])
-    axes.set_title("Whose image is nearer to the neutral one?\n")
+    axes.set_title(f"{contrast_label(contrast)}\n")
     axes.set_xlabel(
         f"Gap in similarity, {confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero", fontsize=8
     )

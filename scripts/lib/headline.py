@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.lib.figures import primary_space, space_label
-from scripts.lib.rounding import measured, number, percent
+from scripts.lib.rounding import measured, percent, plain
 
 PRIMARY = ("cosine", "patch_maxsim")
 
@@ -70,7 +70,7 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
         agree = curve.iloc[0]
         sentences.append(
             f"Over {int(agree['n'])} ways to measure it, {percent(agree['share_agree'])} have the same sign "
-            f"(median effect {number(agree['estimate'], signed=True)} standard deviations)."
+            f"(median effect {plain(agree['estimate'], 2, signed=True)} standard deviations)."
         )
     if len(shares := frames.get("age_shares", pd.DataFrame())):
         chosen = (

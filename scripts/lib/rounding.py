@@ -52,8 +52,11 @@ def measured(value: float, low: float, high: float, signed: bool = False, scale:
 
 
 def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """A share in percent, ``62 % (50 to 73)``; whole percent at the finest unless the interval is narrower."""
-    return measured(value, low, high, scale=100, unit="\N{NARROW NO-BREAK SPACE}%")
+    """A share in percent, ``62 % (50 to 73)``; whole percent where no interval says otherwise."""
+    unit = "\N{NARROW NO-BREAK SPACE}%"
+    if math.isfinite(value) and decimals((high - low) / 2) is None:
+        return plain(100 * value, 0) + unit
+    return measured(value, low, high, scale=100, unit=unit)
 
 
 def p_value(p: float) -> str:

@@ -13,7 +13,7 @@ NEUTRAL = "#7a7f87"
 # Text on the cells of a heat map, which keep their colours when the page turns dark.
 ON_DARK, ON_LIGHT = "#fefefe", "#1c1e20"
 # Distinct with protanopia and deuteranopia, and at least 3:1 against the page in light and dark (a test holds both).
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#8f7a00", "#3a8fc9", "#cc6677", "#7a7f87")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b83280", "#8f7a00", "#3a8fc9", "#cc6677", "#7a7f87")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 DIVERGING = "PuOr_r"
 

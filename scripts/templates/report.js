@@ -1,7 +1,7 @@
 "use strict";
 (() => {
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#aa4499", "#8f7a00", "#3a8fc9", "#cc6677", "#7a7f87", "#44aa99", "#b07aa1", "#6b8e23", "#a0522d"];
+const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b83280", "#8f7a00", "#3a8fc9", "#cc6677", "#7a7f87", "#44aa99", "#b07aa1", "#6b8e23", "#a0522d"];
 const MISSING = -32768;
 const TYPES = {uint16: Uint16Array, int16: Int16Array, uint32: Uint32Array};
 
