@@ -318,3 +318,42 @@ def test_labels_that_no_image_has_end_in_notes(folder, tmp_path):
     assert set(tables["summary"]["classifier"]) == {"man_woman", "ensemble"}
     assert "no labelled images" in set(tables["summary"]["note"])
     assert tables["errors"].empty and tables["gaps"].empty
+
+
+@pytest.mark.slow
+def test_the_audits_of_two_folders_through_the_workflow(project):
+    """Faces whose names are labels, and the same pictures with a table of captions and an attribute nobody labelled."""
+    files = sorted(path.name for path in (project.folder / "weights" / "faces").glob("*.png"))
+    captions = pd.DataFrame({"file": files, "where": ["in", "out"] * 12, "caption": ["a woman smiles", "a man"] * 12})
+    captions.to_csv(project.folder / "captions.csv", index=False)
+
+    def two_folders(config):
+        faces = config["datasets"].pop("faces")
+        labels = {"file": "captions.csv", "key": "file", "columns": ["where"], "caption": "caption"}
+        hair = {"words": {"long": ["long hair"], "short": ["short hair"], "none": ["no hair"]}}
+        photos = faces | {"utkface": False, "labels": labels, "zero_shot": {"hair": hair}, "balance": ["hair"]}
+        config["datasets"] = {"faces": faces, "photos": photos}
+        config["encoders"].pop("dino")
+
+    project.change(two_folders)
+    spaces = ["clip_image", "resnet50"]
+    tables = ["faces-attributes_published", "faces-rejects", "photos-agreement"]
+    tables += [f"photos-clip_image-{name}" for name in ("rebalance", "keep_list", "captions", "composition")]
+    sheet = "results/figures/photos-clip_image-contact_sheet.png"
+    wanted = [*(f"results/tables/{name}.csv" for name in tables), sheet]
+    project.snakemake(*wanted)
+    found = {name: read(project.results / "tables" / f"{name}.csv") for name in tables}
+    assert set(found["faces-attributes_published"]["pair"]) == {"male/female", "man/woman", "boy/girl"}
+    assert found["faces-rejects"]["path"].str.contains("broken.jpg").any()
+    assert found["photos-agreement"][["space", "other_space"]].drop_duplicates().to_numpy().tolist() == [spaces]
+    assert len(found["photos-clip_image-keep_list"]) == 24
+    assert set(found["photos-clip_image-rebalance"]["attribute"]) == {"hair (zero-shot)"}
+    assert set(found["photos-clip_image-composition"]["attribute"]) == {"where", "hair (zero-shot)"}
+    words = found["photos-clip_image-captions"]
+    assert words.loc[words["word"] == "woman", "count"].sum() == 12
+    with Image.open(project.folder / sheet) as image:
+        assert image.width > 1000
+    project.change(lambda config: config["datasets"]["photos"]["zero_shot"]["hair"]["words"].update(long=["a plait"]))
+    rerun = project.snakemake("--dry-run", *wanted)
+    planned = {line.split()[0] for line in rerun.split("Job stats:")[-1].splitlines()[3:] if len(line.split()) == 2}
+    assert planned == {"classify", "compose", "rebalance", "total"}

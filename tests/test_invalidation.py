@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 SPACES = {"clip_image", "clip_text", "dino", "resnet50", "latents"}
 REPORT = {"draw_figures", "write_report"}
-STRUCTURE = {"cluster", "compose", "project"}
+CLUSTERS = {"cluster", "compose", "rebalance", "compare_clusters", "draw_contact_sheet"}
+STRUCTURE = CLUSTERS | {"project"}
 BELOW_SIMILARITY = {"infer", "locate_neutral"} | REPORT
 BELOW_VECTORS = {"measure_similarity", "measure_reference", "score_prompts", "classify", "audit_attributes"}
 BELOW_VECTORS |= STRUCTURE | BELOW_SIMILARITY
@@ -22,7 +23,8 @@ EMBEDDING = {"embed_images", "embed_images_and_tokens"}
 
 
 def names(planned: dict[str, int]) -> set[str]:
-    return set(planned) - {"all"}
+    """Stages of a plan; the figures have one rule per dataset."""
+    return {name.split("_of_")[0] for name in planned} - {"all"}
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def study(finished, tmp_path):
 def known(study) -> set[str]:
     """Rules that this version of the workflow has: the report's stages are compared only where they exist."""
     text = study.snakemake("--list-rules")
-    return {line.strip() for line in text.splitlines()}
+    return {line.strip().split("_of_")[0] for line in text.splitlines()}
 
 
 def test_nothing_changed_nothing_runs(study):
@@ -96,7 +98,21 @@ def test_contrasts(study):
 
 def test_number_of_clusters(study):
     study.change(lambda config: config["clusters"].update(k=3))
-    assert names(study.planned()) == ({"cluster", "compose"} | REPORT) & known(study)
+    assert names(study.planned()) == (CLUSTERS | REPORT) & known(study)
+
+
+def test_duplicate_threshold(study):
+    study.change(lambda config: config["clusters"].update(duplicate_cosine=0.9))
+    assert names(study.planned()) - REPORT == {"rebalance"}
+
+
+def test_zero_shot_prompts_of_a_folder(study):
+    study.change(
+        lambda config: config["datasets"]["faces"]["zero_shot"]["gender"]["man_woman"].update(male=["a man's face"])
+    )
+    planned = study.planned()
+    assert planned["classify"] == planned["audit_attributes"] == 1
+    assert names(planned) - REPORT == {"classify", "audit_attributes", "compare_published"}
 
 
 def test_model_of_one_encoder(study):
