@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from scripts.lib.config import OpenClip, Timm, Vae
-from scripts.lib.encoders import load_encoder, load_text_encoder, weights_digest
+from scripts.lib.encoders import fast_bfloat16, load_encoder, load_text_encoder, weights_digest
 from scripts.lib.images import decode
 from scripts.lib.keys import file_digest
 from tests.tiny_encoders import save_clip, save_timm, tiny_clip, tiny_dino, tiny_resnet
@@ -285,3 +285,35 @@ def test_saved_weights_are_the_loaded_ones(weights):
     model = open_clip.create_model(f"local-dir:{weights / 'clip'}")
     stored = load_file(weights / "clip" / "open_clip_model.safetensors")
     assert all(torch.equal(value, stored[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "make", [lambda w: clip(w / "clip"), lambda w: timm(w / "dino"), lambda w: timm(w / "resnet", "average", False)]
+)
+def test_bfloat16_turns_vectors_a_little_and_says_so(weights, pictures, make, monkeypatch):
+    """Also where this CPU has no fast instructions for it: the models are tiny."""
+    monkeypatch.setattr("scripts.lib.encoders.fast_bfloat16", lambda: True)
+    exact, settings = make(weights), make(weights).model_copy(update={"dtype": "bfloat16"})
+    assert load_encoder(settings).metadata["dtype"] == "bfloat16"
+    first, second = embed(exact, pictures), embed(settings, pictures)
+    assert second["vector"].dtype == np.float32
+    cosines = (first["vector"] * second["vector"]).sum(1)
+    cosines /= np.linalg.norm(first["vector"], axis=1) * np.linalg.norm(second["vector"], axis=1)
+    assert (cosines > 0.999).all()
+    assert not np.array_equal(first["vector"], second["vector"])
+
+
+def test_bfloat16_is_refused_where_it_is_slow(weights, monkeypatch):
+    monkeypatch.setattr("scripts.lib.encoders.fast_bfloat16", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="set float32"):
+        load_encoder(clip(weights / "clip").model_copy(update={"dtype": "bfloat16"}))
+
+
+@pytest.mark.parametrize(
+    ("flags", "fast"), [("avx2 avx512f", False), ("avx512f avx512_bf16 amx_tile", True), ("amx_bf16", True)]
+)
+def test_fast_bfloat16_by_the_cpu_s_flags(tmp_path, flags, fast):
+    (tmp_path / "cpuinfo").write_text(f"model name : x\nflags : fpu {flags}\nbugs : avx512_bf16\n")
+    assert fast_bfloat16(tmp_path / "cpuinfo") is fast
+    assert not fast_bfloat16(tmp_path / "absent")

@@ -334,6 +334,11 @@ class OpenClip(Strict):
     library: Literal["open_clip"] = Field(description="`open_clip`.")
     source: Source = Field(description="Folder or repository with open_clip_config.json and safetensors.")
     quick_gelu: bool = Field(description="Whether the weights were trained with QuickGELU (OpenAI's were): asserted.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Type of the image tower's weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
+        "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
+    )
     batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
 
 
@@ -347,6 +352,11 @@ class Timm(Strict):
         "`average` (convolutional networks)."
     )
     tokens: bool = Field(description="Keep the patch tokens for the patch similarities (vision transformers).")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Type of the weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
+        "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
+    )
     batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
 
     @model_validator(mode="after")
@@ -392,6 +402,12 @@ class Projections(Strict):
     perplexity: float = Field(ge=2, le=500, description="t-SNE perplexity.")
     neighbors: int = Field(ge=2, le=500, description="UMAP neighbours.")
     min_dist: float = Field(ge=0, le=1, description="UMAP minimal distance.")
+    points: int = Field(
+        10_000,
+        ge=100,
+        le=100_000,
+        description="Points of a map; of a larger dataset a random sample, activity and seed together.",
+    )
 
 
 class Clusters(Strict):

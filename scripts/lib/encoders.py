@@ -1,7 +1,8 @@
 """Image and text encoders: one registry that makes an encoder from its configuration (method.md section 2).
 
 Every encoder is loaded from a local folder with safetensors weights, uses the model's own preprocessing, and embeds
-in float32. The libraries are imported where they are used: each takes seconds, and a job needs one.
+in float32, or in bfloat16 where the configuration asks for it and the processor multiplies in it. The libraries are
+imported where they are used: each takes seconds, and a job needs one.
 """
 
 import logging
@@ -81,7 +82,7 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
         "model": settings.source.model_dump(exclude_none=True),
         "weights_sha256": weights_digest(folder),
         "preprocessing": preprocessing,
-        "dtype": "float32",
+        "dtype": "float32" if isinstance(settings, Vae) else settings.dtype,
         "versions": {name: version(name) for name in ("torch", "open_clip_torch", "timm", "diffusers", "pillow")},
     }
     return ImageEncoder(transform, forward, settings.batch_size, metadata, device())
@@ -90,6 +91,37 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
 def device() -> torch.device:
     """The first GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Give the model's weights their type; what is returned does the same to a batch.
+
+    Weights, not autocast, which would convert them anew for every batch; channels last, which is how such
+    convolutions are fastest.
+
+    Raises
+    ------
+    ValueError
+        For bfloat16 on a CPU without instructions for it, where it can take 80 times as long.
+
+    References
+    ----------
+    performance.md, embedding on a CPU.
+    """
+    if dtype == "float32":
+        return lambda batch: batch
+    if device().type == "cpu" and not fast_bfloat16():
+        raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")
+    model.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+    return lambda batch: batch.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+
+
+def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU multiplies in bfloat16."""
+    if not cpuinfo.exists():
+        return False
+    flags = next((line.split() for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), [])
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def weights_digest(folder: Path) -> dict[str, str]:
@@ -119,9 +151,10 @@ def _open_clip(settings: OpenClip, folder: Path):
             "OpenAI's weights need QuickGELU, with GELU their vectors are wrong"
         )
     model.eval()
+    convert = cast(model, settings.dtype)
 
     def forward(batch: torch.Tensor) -> Arrays:
-        return {"vector": model.encode_image(batch).float().cpu().numpy()}
+        return {"vector": model.encode_image(convert(batch)).float().cpu().numpy()}
 
     return transform, forward, str(transform)
 
@@ -133,18 +166,19 @@ def _timm(settings: Timm, folder: Path):
     model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).to(device()).eval()
     config = timm.data.resolve_model_data_config(model)
     transform = timm.data.create_transform(**config, is_training=False)
+    convert = cast(model, settings.dtype)
     if settings.pooling == "average":
 
         def forward(batch: torch.Tensor) -> Arrays:
-            features = model.forward_features(batch)
+            features = model.forward_features(convert(batch))
             if features.ndim != 4:
                 raise ValueError(f"{folder}: pooling average needs a convolutional network; use cls for this one")
-            return {"vector": features.mean((2, 3)).float().cpu().numpy()}
+            return {"vector": features.float().mean((2, 3)).cpu().numpy()}
 
     else:
 
         def forward(batch: torch.Tensor) -> Arrays:
-            features = model.forward_features(batch)
+            features = model.forward_features(convert(batch))
             if features.ndim != 3 or model.num_prefix_tokens < 1:
                 raise ValueError(f"{folder}: pooling cls needs a vision transformer with a class token")
             features = features.float().cpu().numpy()
