@@ -229,7 +229,7 @@ def projection_settings(wildcards):
     spaces = PLAN.spaces(wildcards.dataset).items()
     return {
         "projections": STUDY.projections.model_dump(),
-        "spaces": {name: [space.folder, space.column] for name, space in spaces},
+        "spaces": {name: [space.folder, space.column, space.key] for name, space in spaces},
     }
 
 

@@ -3,6 +3,7 @@
 
 rule project:
     input:
+        images=whole("images"),
         vectors=all_vectors,
         code=code_files("scripts/project.py"),
         lock="requirements.lock",
@@ -23,7 +24,7 @@ rule project:
     message:
         "Map the spaces of {wildcards.dataset} to two dimensions"
     shell:
-        "python -m scripts.project --settings {params.settings:q} --vectors {input.vectors} "
+        "python -m scripts.project --settings {params.settings:q} --images {input.images} --vectors {input.vectors} "
         "--projections {output.projections} &> {log}"
 
 

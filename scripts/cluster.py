@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from scripts.cli import run
 from scripts.lib.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives
 from scripts.lib.config import Clusters
-from scripts.lib.spaces import read_space
+from scripts.lib.spaces import LARGEST, read_space
 from scripts.lib.tables import leading, write_csv, write_table
 
 COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (method.md section 10 allows PCA-50)
@@ -34,7 +34,7 @@ def main(
     evaluation: Path,
     choice: Path,
 ) -> None:
-    values, table = read_space(vectors, settings.column, subjects, settings.key)
+    values, table = read_space(vectors, settings.column, subjects, settings.key, largest=LARGEST)
     points, reduced = prepare(values), prepare(values, COMPONENTS)
     chosen = settings.clusters
     candidates = choose_k(points, [chosen.k] if chosen.k else range(2, chosen.k_max + 1), seed=chosen.seed)

@@ -10,7 +10,7 @@ from scripts.cli import run
 from scripts.lib.composition import association, composition
 from scripts.lib.diversity import diversity
 from scripts.lib.predictions import with_predicted
-from scripts.lib.spaces import members, read_space
+from scripts.lib.spaces import LARGEST, members, read_space
 from scripts.lib.tables import leading, read_table, write_csv
 
 
@@ -39,7 +39,7 @@ def main(
     associated: Path,
     diverse: Path,
 ) -> None:
-    values, table = read_space(vectors, settings.column, subjects, settings.key)
+    values, table = read_space(vectors, settings.column, subjects, settings.key, largest=LARGEST)
     if settings.predicted:
         table = with_predicted(table, read_table(predictions), settings.predicted)
     attributes = [*settings.attributes, *settings.predicted]

@@ -9,22 +9,26 @@ from scripts.cli import run
 from scripts.lib.config import Projections
 from scripts.lib.progress import track
 from scripts.lib.projections import project, projection_table
-from scripts.lib.tables import read_arrays, write_table
+from scripts.lib.spaces import read_sample, sample
+from scripts.lib.tables import read_table, write_table
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to project, and which space and column the files of a folder hold."""
+    """How to project, and of each space the folder of its files, their column, and what their keys identify."""
 
     projections: Projections
-    spaces: dict[str, tuple[str, str]]
+    spaces: dict[str, tuple[str, str, str]]
 
 
-def main(*, settings: Settings, vectors: list[Path], projections: Path) -> None:
+def main(*, settings: Settings, images: list[Path], vectors: list[Path], projections: Path) -> None:
+    manifest = read_table(images)
+    manifest = manifest[manifest["accepted"]]
+    how = settings.projections
     tables = []
-    for space, (folder, column) in track(settings.spaces.items(), "project", len(settings.spaces), "space"):
+    for space, (folder, column, key) in track(settings.spaces.items(), "project", len(settings.spaces), "space"):
         files = [path for path in vectors if path.parent.as_posix().endswith(folder)]
-        keys, values = read_arrays(files, column)
-        maps = project(values, **settings.projections.model_dump())
+        keys, values = read_sample(files, column, sample(manifest, key, how.points))
+        maps = project(values, **how.model_dump(exclude={"points"}))
         tables.append(projection_table(keys, maps).assign(space=space))
     write_table(projections, pd.concat(tables, ignore_index=True), sort_by=["space", "method", "key"])
 

@@ -16,6 +16,7 @@ from scripts.lib.config import Report
 from scripts.lib.figures import primary_space, space_label
 from scripts.lib.files import atomic
 from scripts.lib.results import read_csvs
+from scripts.lib.spaces import sample
 from scripts.lib.style import colours
 from scripts.lib.tables import read_table
 
@@ -32,6 +33,8 @@ LIBRARIES = (
     "umap-learn",
 )
 EXAMPLE_EDGE = 224
+# Images of a dataset that the page holds a thumbnail of; of a larger one a sample, part of what is mapped.
+PICTURED = 4_000
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):
@@ -77,8 +80,10 @@ def main(
         frames = read_csvs(tables, name)
         manifest = read_table(own(images, name, -3)).sort_values("key", ignore_index=True)
         accepted = manifest[manifest["accepted"]].reset_index(drop=True)
-        sizes = accepted[["width", "height"]].max(axis=1).tolist() if "width" in accepted else []
-        sheets = thumbnails.sheets([Path(p) for p in accepted["path"]], thumbnails.edge_for(sizes))
+        drawn = accepted["key"].isin(sample(accepted, "key", PICTURED))
+        pictured = accepted[drawn].reset_index(drop=True)
+        sizes = pictured[["width", "height"]].max(axis=1).tolist() if "width" in pictured else []
+        sheets = thumbnails.sheets([Path(p) for p in pictured["path"]], thumbnails.edge_for(sizes))
         tone = colours(facts.groups, settings.report.colours)
         clustered = {path.stem: read_table(path) for path in own(clusters, name, -3)}
         centres = {path.stem: read_table(path) for path in own(representatives, name, -3)}
@@ -90,11 +95,12 @@ def main(
                 "contrast": facts.contrast,
                 "model": facts.model,
                 "n": len(accepted),
+                "pictured": len(pictured),
                 "answer": answer(facts, frames, settings.confidence),
                 "tables": shown_tables(name, facts, frames, manifest),
                 "figures": shown_figures(name, figures),
                 "spaces": [
-                    {"name": space, "label": space_label(space), "centres": nearest(centres.get(space), accepted, key)}
+                    {"name": space, "label": space_label(space), "centres": nearest(centres.get(space), pictured, key)}
                     for space, key in facts.keys.items()
                 ],
                 "examples": examples(facts, frames, accepted, settings.report.examples),
@@ -104,7 +110,7 @@ def main(
                 "activities": int(accepted["activity_id"].nunique()) if "activity_id" in accepted else 0,
             }
         )
-        data.append(interactive(name, facts, accepted, tone, sheets, own(similarity, name, -3), projections, clustered))
+        data.append(interactive(name, facts, pictured, tone, sheets, own(similarity, name, -3), projections, clustered))
     context = {
         "title": settings.report.title,
         "confidence": settings.confidence,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from scripts.lib.tables import unit
 
+BLOCK = 1024  # pairs whose vectors are compared at once
 PAIR_BATCH = 64  # pairs whose token matrices are compared at once: 64 x 197 x 197 float32 is 10 MB
 
 
@@ -128,8 +129,11 @@ def paired_between(
     second: pd.Series,
 ) -> np.ndarray:
     """Cosine between a vector of one set and a vector of another, pair by pair, such as image and prompt."""
-    x, y = unit(vectors)[_rows(keys, first)], unit(other_vectors)[_rows(other_keys, second)]
-    return np.einsum("ij,ij->i", x, y)
+    x, y = _rows(keys, first), _rows(other_keys, second)
+    # By blocks: normalised copies of a shard's latents would take several times its own memory.
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(x), BLOCK)]
+    cosines = [np.einsum("ij,ij->i", unit(vectors[x[rows]]), unit(other_vectors[y[rows]])) for rows in blocks]
+    return np.concatenate(cosines or [np.empty(0, np.float32)])
 
 
 def paired_cosine(keys: np.ndarray, vectors: np.ndarray, marked: pd.Series, neutral: pd.Series) -> np.ndarray:

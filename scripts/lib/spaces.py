@@ -1,12 +1,23 @@
 """A space as the analyses read it: vectors together with what each of them stands for."""
 
+import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
-from scripts.lib.tables import read_arrays, read_table
+from scripts.lib.tables import read_arrays, read_table, unit
+
+log = logging.getLogger(__name__)
+
+# Directions that stand for the many of a space too large to be held; cosines keep to about 1 / sqrt(512).
+DIRECTIONS = 512
+# Bytes of a space that clusters and diversity are made in; with its copies it takes about four times as much.
+LARGEST = 2**30
 
 
 def members(clusters: pd.DataFrame, method: str, keys: Sequence[str]) -> np.ndarray:
@@ -15,8 +26,56 @@ def members(clusters: pd.DataFrame, method: str, keys: Sequence[str]) -> np.ndar
     return chosen.set_index("key")["cluster"].loc[list(keys)].to_numpy()
 
 
+def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
+    """Keys of about ``count`` rows, drawn at random; the same ones whenever they are drawn.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Manifest of images. All images of an activity and seed are drawn together, so that they can be compared.
+    key : str
+        Column of the keys; of prompts (``prompt_key``) each is drawn on its own.
+    count : int
+        All keys when there are no more than these. A smaller sample is part of a larger one.
+    """
+    keys = table.drop_duplicates(key)
+    if len(keys) <= count:
+        return set(keys[key])
+    nested = key == "key" and {"activity_id", "seed"} <= set(keys.columns)
+    units = keys["activity_id"] + "/" + keys["seed"].astype(str) if nested else keys[key]
+    sizes = units.value_counts()
+    # The order of digests is random to the data, and needs no generator whose state depends on what came before.
+    drawn = sizes.loc[sorted(sizes.index, key=lambda unit: hashlib.sha256(unit.encode()).digest())]
+    return set(keys.loc[units.isin(drawn.index[drawn.cumsum() <= count]), key])
+
+
+def read_sample(vectors: Sequence[Path], column: str, wanted: set[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and arrays of the wanted rows, file by file."""
+    parts = []
+    for path in vectors:
+        keys, values = read_arrays(path, column)
+        rows = np.array([key in wanted for key in keys], dtype=bool)
+        parts.append((keys[rows], values[rows]))
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
+
+
+def _read(vectors: Sequence[Path], column: str, largest: int | None) -> tuple[np.ndarray, np.ndarray]:
+    count = sum(pq.read_metadata(path).num_rows for path in vectors)
+    size = int(np.prod(read_arrays(vectors[0], column)[1].shape[1:]))
+    if largest is None or 4 * count * size <= largest:
+        return read_arrays(vectors, column)
+    log.warning("%s: %d x %d numbers are read through %d random directions", vectors[0].parent, count, size, DIRECTIONS)
+    directions = np.random.default_rng(DIRECTIONS).standard_normal((size, DIRECTIONS), np.float32)
+    parts = []
+    for path in vectors:
+        keys, values = read_arrays(path, column)
+        with threadpool_limits(1):  # the order in which threads add changes the last bits
+            parts.append((keys, unit(values) @ directions))
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
+
+
 def read_space(
-    vectors: Sequence[Path], column: str, subjects: Sequence[Path], key: str
+    vectors: Sequence[Path], column: str, subjects: Sequence[Path], key: str, *, largest: int | None = None
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Vectors and, row by row, their images or prompts.
 
@@ -28,6 +87,9 @@ def read_space(
         Manifests of images, or tables of prompts.
     key : str
         Column of the subjects that the vectors' keys are in; repeated keys (a prompt of several seeds) count once.
+    largest : int, optional
+        Bytes. A space that would take more is read file by file through ``DIRECTIONS`` random directions, which keep
+        the cosine of two vectors to about 0.04 (Johnson and Lindenstrauss 1984); the log says so.
 
     Returns
     -------
@@ -41,7 +103,7 @@ def read_space(
     ValueError
         If a vector has no subject: the files are of different runs.
     """
-    keys, values = read_arrays(vectors, column)
+    keys, values = _read(vectors, column, largest)
     order = np.argsort(keys, kind="stable")
     table = read_table(subjects).drop_duplicates(key).set_index(key, drop=False).rename_axis(None)
     if missing := set(keys) - set(table.index):
