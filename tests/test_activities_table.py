@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scripts.lib.activities import COLUMNS, LONGEST, Activity, read_activities, select
 from scripts.lib.config import Activities, ConfigError
 from scripts.lib.keys import is_slug
+from scripts.lib.tables import read_table
 
 
 def write(path: Path, *rows, header=COLUMNS) -> Path:
@@ -57,6 +58,28 @@ HARMLESS = [
     "nan",
     "null",
 ]
+
+
+@pytest.mark.slow
+def test_hostile_texts_pass_the_engine_and_the_shell_unchanged(project):
+    """The real rules: no wildcard, quote, brace or command in a text means anything on the way to a prompt."""
+    rows = [row(f"hostile-{number}", text) for number, text in enumerate(HARMLESS)]
+    write(project.folder / "config" / "hostile.csv", *rows)
+    before = {path for path in project.folder.rglob("*") if "results" not in path.parts}
+    project.change(
+        lambda study: study["datasets"]["people"].update(
+            activities={"file": "config/hostile.csv", "miniature": False}, shards={"synthesis": 2, "embedding": 1}
+        )
+    )
+    project.snakemake("all", "--until", "write_prompts")
+    prompts = read_table(sorted((project.results / "people" / "prompts").glob("*.parquet")))
+    found = prompts[prompts["group"] == "neutral"].drop_duplicates("activity_id").set_index("activity_id")["prompt"]
+    assert dict(found) == {
+        f"hostile-{number}": f"An ultra realistic portrait photo of a person {text}"
+        for number, text in enumerate(HARMLESS)
+    }
+    made = {path for path in project.folder.rglob("*") if "results" not in path.parts} - before
+    assert not {path for path in made if not {".snakemake", "__pycache__"} & set(path.parts)}, "nothing outside results"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
