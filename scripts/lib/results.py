@@ -12,8 +12,11 @@ def read_csvs(paths: Iterable[Path], dataset: str) -> dict[str, pd.DataFrame]:
     Only an empty cell is missing, so that a group called "None" or "NA" stays a group.
     """
     prefix = f"{dataset}-"
-    return {
-        path.stem.removeprefix(prefix): pd.read_csv(path, keep_default_na=False, na_values=[""])
-        for path in paths
-        if path.name.startswith(prefix)
-    }
+    found = {}
+    for path in paths:
+        if path.name.startswith(prefix):
+            frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+            if path.stem.startswith(f"{prefix}attributes_") and "target" not in frame:
+                frame = frame.rename(columns={"predicted": "target"})
+            found[path.stem.removeprefix(prefix)] = frame
+    return found

@@ -332,7 +332,11 @@ function explorer(holder) {
         if (along > 0.5 && across <= along * 1.5 && along + 2 * across < least) { least = along + 2 * across; best = k; }
       }
       if (best >= 0) point(best, true);
-    } else if (event.key === "Enter" && at >= 0) openDetail(d, map.points[at]);
+    } else if (event.key === "Enter" && at >= 0) {
+      // Otherwise the same key press would go on to the Close button that has the focus by then.
+      event.preventDefault();
+      openDetail(d, map.points[at]);
+    }
     else if (event.key === "Escape") point(-1);
     else if (event.key === "+" || event.key === "=") scale(1.5);
     else if (event.key === "-") scale(1 / 1.5);
