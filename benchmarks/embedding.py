@@ -150,9 +150,7 @@ def main(*, images: int = 96, reloads: int = 6, rounds: int = 3) -> None:
                 times[way] += [second / count for second in seconds(work)]
         load_now = f"load {os.getloadavg()[0]:.1f}"
         print(f"{processor()}, {torch.get_num_threads()} threads, {load_now}; torch {torch.__version__}, open_clip")
-        print(
-            f"{open_clip.__version__}, timm {timm.__version__}; {images} PNGs of {PIXELS} px; best of {rounds}\n"
-        )
+        print(f"{open_clip.__version__}, timm {timm.__version__}; {images} PNGs of {PIXELS} px; best of {rounds}\n")
         base, slowest = min(times[one]), min(times[anew])
         print("| way | s/image | images/s | against one at a time | against loading DINO anew |")
         print("| --- | ---: | ---: | ---: | ---: |")
