@@ -32,6 +32,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path) -> None:
     dataset = settings.dataset
+    folder = Path(dataset.path).as_posix()
     files = list_images(dataset.path)
     mine = [file for file in files if shard_index(file, dataset.shards) == settings.shard]
     manifest, rejected = index(dataset.path, mine, max_pixels=dataset.max_pixels)
@@ -55,6 +56,8 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     present = sorted({shard_index(file, dataset.shards) for file in files})
     homes = [shard_index(path, dataset.shards) for path in problems["path"]]
     problems = problems[[(home if home in present else present[0]) == settings.shard for home in homes]]
+    known = set(files)
+    problems = problems.assign(path=[f"{folder}/{path}" if path in known else path for path in problems["path"]])
     write_table(images, manifest, sort_by=["key"])
     write_table(rejects, pd.concat([rejected, problems], ignore_index=True).astype(str), sort_by=["path", "reason"])
 

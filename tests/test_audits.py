@@ -105,7 +105,7 @@ def test_rejects_are_listed_with_reasons(folder, tmp_path):
         settings=settings, images=[folder.images], rejects=[folder.place / "rejects" / "0000.parquet"], listed=listed
     )
     table = read(listed)
-    reasons = table.groupby(table["path"].str.split("/").str[-1])["reason"].agg("; ".join)
+    reasons = table.groupby(table["path"].str.removeprefix(f"{folder.photos}/"))["reason"].agg("; ".join)
     assert reasons["gone.png"] == "label without a file"
     assert "not a JPEG" in reasons["broken.jpg"] and "without a label" in reasons["broken.jpg"]
     assert set(table["dataset"]) == {"photos"} and len(table) == 3
