@@ -184,7 +184,12 @@ rule draw_contact_sheet:
         code=code_files("scripts/draw_contact_sheet.py"),
         lock="requirements.lock",
     output:
-        sheet=f"{RESULTS}/figures/{{dataset}}-{{space}}-contact_sheet.png",
+        sheet=report(
+            f"{RESULTS}/figures/{{dataset}}-{{space}}-contact_sheet.png",
+            category="Figures",
+            subcategory="{dataset}",
+            caption="captions/contact_sheet.rst",
+        ),
     log:
         f"{RESULTS}/logs/draw_contact_sheet/{{dataset}}/{{space}}.log",
     benchmark:
