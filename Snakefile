@@ -6,7 +6,7 @@ min_version("9.27")
 
 
 # A file given with --configfile replaces the default study; nothing of the default is merged into it.
-if "datasets" not in config:
+if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
 

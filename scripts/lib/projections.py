@@ -62,7 +62,7 @@ def project(
         return {}
     points = unit(vectors)
     perplexity = min(perplexity, (len(points) - 1) / 3)
-    neighbors = min(neighbors, len(points) - 1)
+    neighbors = min(neighbors, len(points) - 2)
     wanted = min(max(int(3 * perplexity), neighbors), len(points) - 1)
     indices, distances = nearest_neighbours(points, wanted)
     affinities = PerplexityBasedNN(
