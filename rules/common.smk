@@ -57,6 +57,9 @@ ATTRIBUTE_TABLES = [
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
 REBALANCE_TABLES = ["duplicates", "rebalance", "keep_list"]
 
+# For the target `compare` only: folders of finished studies.
+COMPARED = config.pop("studies", [])
+
 try:
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
@@ -512,3 +515,30 @@ def study_outputs(wildcards):
     """Everything that the default target makes."""
     figures = [f"{stem}.{kind}" for stem in every(figures_of) for kind in ("svg", "png")]
     return [*analysis_outputs(), *figures, f"{RESULTS}/report.html"]
+
+
+def compared_studies():
+    """Folder and dataset of each finished study that `studies` names, under a name that tells them apart."""
+    folders = COMPARED if isinstance(COMPARED, list) else [COMPARED]
+    found = {}
+    for folder in map(str, folders):
+        datasets = sorted(
+            path.name.removesuffix("-contrasts.csv") for path in Path(folder).glob("tables/*-contrasts.csv")
+        )
+        if not datasets:
+            raise WorkflowError(f"studies: {folder} holds no finished study (tables/*-contrasts.csv); run it first")
+        for dataset in datasets:
+            found[folder if len(datasets) == 1 else f"{folder}: {dataset}"] = (folder, dataset)
+    return found
+
+
+def comparison_settings(wildcards):
+    return {"title": STUDY.report.title, "studies": compared_studies(), "inference": inference_dump()}
+
+
+def compared_tables(wildcards):
+    studies = compared_studies()
+    if len(studies) < 2:
+        raise WorkflowError("compare needs two finished studies or more: --config 'studies=[results, results_sdxl]'")
+    tables = ("contrasts", "activities", "specifications_summary")
+    return [f"{folder}/tables/{dataset}-{table}.csv" for folder, dataset in studies.values() for table in tables]

@@ -72,3 +72,33 @@ rule write_report:
         "--figures {input.figures} --projections {input.projections} --images {input.images} "
         "--similarity {input.similarity} --clusters {input.clusters} --representatives {input.representatives} "
         f"--provenance {RESULTS}/provenance --page {{output.page}} &> {{log}}"
+
+
+rule compare:
+    input:
+        tables=ancient(compared_tables),
+        templates=expand("scripts/templates/{name}", name=["comparison.html.j2", "report.css"]),
+        code=code_files("scripts/compare_studies.py"),
+        lock="requirements.lock",
+    output:
+        contrasts=f"{RESULTS}/comparison/contrasts.csv",
+        different=f"{RESULTS}/comparison/differences.csv",
+        drawings=expand(f"{RESULTS}/comparison/comparison.{{kind}}", kind=["svg", "png"]),
+        page=f"{RESULTS}/comparison/comparison.html",
+    log:
+        f"{RESULTS}/logs/compare_studies.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_studies.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings(comparison_settings),
+    message:
+        "Put finished studies side by side"
+    shell:
+        "python -m scripts.compare_studies --settings {params.settings:q} --contrasts {output.contrasts} "
+        "--different {output.different} --drawings {output.drawings} --page {output.page} &> {log}"

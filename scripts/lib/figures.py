@@ -170,8 +170,14 @@ def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
 
 
 @styled
-def group_means(means: pd.DataFrame, groups: Sequence[str], colour: Mapping[str, str], confidence: float) -> Figure:
-    """Mean similarity of each group to neutral, per space."""
+def group_means(
+    means: pd.DataFrame,
+    groups: Sequence[str],
+    colour: Mapping[str, str],
+    confidence: float,
+    what: str = "Mean similarity to the neutral image",
+) -> Figure:
+    """A number of each group with its interval, per space: by default the mean similarity to neutral."""
     rows = _rows(means)
     figure = Figure((WIDTH, 1.3 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -180,7 +186,7 @@ def group_means(means: pd.DataFrame, groups: Sequence[str], colour: Mapping[str,
         shift = (i - (len(groups) - 1) / 2) * 0.2
         _interval(axes, np.arange(len(rows)) + shift, part, colour[group], MARKERS[i % len(MARKERS)], group)
     _labels(axes, [space_label(*row) for row in rows])
-    axes.set_xlabel(f"Mean similarity to the neutral image, {confidence:.0%} interval; {_n(means)}")
+    axes.set_xlabel(f"{what}, {confidence:.0%} interval; {_n(means)}")
     axes.legend(ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), handletextpad=0.2)
     return figure
 

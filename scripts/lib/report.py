@@ -216,7 +216,7 @@ def spread(ranking: pd.Series, count: int) -> list[str]:
     return [names[round(i * (len(names) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
-def render(context: Mapping[str, Any]) -> str:
+def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
     """The page as text.
 
     The policy allows no request at all, and no script but ours, by its digest.
@@ -230,7 +230,7 @@ def render(context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(template).render(
         **context,
         script=Markup(script),
         script_digest=digest,

@@ -402,6 +402,29 @@ SPECS: dict[str, tuple[str, Spec]] = {
             ("Kept share", share("kept_share", "", "")),
         ],
     ),
+    "comparison": (
+        "The gaps of each study",
+        [
+            ("Study", verbatim("study")),
+            *PLACE,
+            ("Gap", contrast),
+            ("n", whole("n")),
+            ("Gap in similarity (interval)", value("estimate", signed=True)),
+            ("Floor-to-ceiling units", alone("gap_units", signed=True)),
+            ("d_z", alone("d_z", signed=True)),
+        ],
+    ),
+    "comparison_differences": (
+        "How much they differ over the activities they share",
+        [
+            ("Study", verbatim("study")),
+            ("minus", verbatim("other_study")),
+            *PLACE,
+            ("Gap", contrast),
+            ("n", whole("n")),
+            ("Difference (interval)", value("estimate", signed=True)),
+        ],
+    ),
     "diversity": (
         "How diverse groups are at equal size: mean distance and Vendi scores",
         [
