@@ -45,6 +45,9 @@ def main(
     original = np.ones(len(table), dtype=bool)
     original[copies["position"].to_numpy(dtype=int)] = False
     weights, notes = balancing_weights(attributes, labels, keep=original)
+    left_out = pd.Series(labels[~original]).value_counts(sort=False)
+    counted = [(cluster, "", f"duplicates left out: {count}") for cluster, count in left_out.items()]
+    notes = pd.concat([notes, pd.DataFrame(counted, columns=notes.columns)], ignore_index=True)
     kept = keep_list(attributes, labels, weights, seed=settings.seed)
 
     here = table.iloc[copies["position"].astype(int)].reset_index(drop=True)

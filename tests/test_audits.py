@@ -164,6 +164,7 @@ def test_duplicates_go_and_the_rest_is_balanced(folder, tmp_path):
     pair = {Path(duplicates["path"][0]).name, Path(duplicates["duplicate_path"][0]).name}
     assert pair == {"02.png", "02-again.png"}
     assert keep.loc[keep["key"] == duplicates["key"][0], ["weight", "kept"]].to_numpy().tolist() == [[0, False]]
+    assert set(shares.loc[shares["cluster"] == 0, "note"]) == {"duplicates left out: 1"}
     shares = shares.set_index(["cluster", "value"])
     assert shares.loc[(0, "female"), "share"] == pytest.approx(25 / 31)
     np.testing.assert_allclose(shares["weighted_share"], 0.5)
