@@ -113,8 +113,8 @@ def choose_threads(batch: int, available: int) -> int:
     """Threads of a CPU between which a batch is cut into equal parts of a multiple of four images.
 
     Where threads get unequal parts, a matrix product takes other kernels for some rows than for others and an image's
-    last bits depend on its place in the batch. With equal parts they depend neither on the place nor, as tested, on
-    the number of threads.
+    last bits depend on its place in the batch; with equal parts they do not. They may still depend on the number of
+    threads, as on the device.
     """
     threads = 1
     while threads * 2 <= available and batch % (threads * 8) == 0:
