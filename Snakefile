@@ -22,6 +22,7 @@ include: "rules/attributes.smk"
 include: "rules/inference.smk"
 include: "rules/structure.smk"
 include: "rules/report.smk"
+include: "rules/export.smk"
 
 
 wildcard_constraints:
@@ -33,6 +34,7 @@ wildcard_constraints:
 
 localrules:
     all,
+    export,
 
 
 rule all:

@@ -542,3 +542,20 @@ def compared_tables(wildcards):
         raise WorkflowError("compare needs two finished studies or more: --config 'studies=[results, results_sdxl]'")
     tables = ("contrasts", "activities", "specifications_summary")
     return [f"{folder}/tables/{dataset}-{table}.csv" for folder, dataset in studies.values() for table in tables]
+
+
+def export_settings(wildcards):
+    places = PLAN.spaces(wildcards.dataset).items()
+    return {"dataset": wildcards.dataset, "keys": {space: place.key for space, place in places}}
+
+
+def crate_settings(wildcards):
+    chosen = report_settings(wildcards)
+    return {"title": STUDY.report.title, "study": chosen["study"], "identities": chosen["identities"]}
+
+
+def packed_code():
+    """The workflow's own files, for the crate; the Snakefile is added as the workflow itself."""
+    root = Path(workflow.basedir)
+    found = [path for pattern in ("rules/**/*.*", "scripts/**/*.*") for path in root.glob(pattern)]
+    return sorted(path.relative_to(root).as_posix() for path in found if "__pycache__" not in path.parts)

@@ -25,11 +25,16 @@ class Sheets:
     uris: list[str]
 
 
-def data_uri(image: Image.Image, quality: int = 60) -> str:
-    """The picture as WebP in a data URI."""
+def encode(image: Image.Image, quality: int) -> bytes:
+    """The picture as WebP."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=quality, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def data_uri(image: Image.Image, quality: int = 60) -> str:
+    """The picture as WebP in a data URI."""
+    return "data:image/webp;base64," + base64.b64encode(encode(image, quality)).decode()
 
 
 def picture(path: Path, edge: int) -> Image.Image:

@@ -1,0 +1,87 @@
+"""Pack a finished study as a Workflow Run RO-Crate: what was run, on what, with which results."""
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from scripts.cli import run
+from scripts.lib.files import atomic
+
+PROFILES = (
+    "https://w3id.org/ro/wfrun/process/0.5",
+    "https://w3id.org/ro/wfrun/workflow/0.5",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.1",
+)
+FORMATS = {
+    ".csv": "text/csv",
+    ".svg": "image/svg+xml",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".lock": "text/plain",
+}
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """The study as it was configured, and what its models are."""
+
+    title: str
+    study: dict[str, Any]
+    identities: dict[str, str]
+
+
+def main(*, settings: Settings, results: list[Path], code: list[Path], crate: Path) -> None:
+    packed = ROCrate()
+    packed.name = settings.title
+    packed.description = "A study of demographic bias in text-to-image models, made by the workflow Tetrad."
+    packed.license = "https://spdx.org/licenses/MIT"
+    workflow = packed.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake")
+    for path in sorted(code):
+        packed.add_file(path, path.as_posix(), properties={"encodingFormat": "text/plain"})
+    text = json.dumps(settings.study, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    about = {"encodingFormat": FORMATS[".json"], "name": "Configuration of the study"}
+    config = packed.add_file(io.StringIO(text), "config.json", properties=about)
+    made = [
+        packed.add_file(path, place(path), properties={"encodingFormat": FORMATS.get(path.suffix, "text/plain")})
+        for path in sorted(results)
+    ]
+    models = [
+        packed.add(
+            ContextEntity(
+                packed, f"#model-{name}", {"@type": "SoftwareApplication", "name": name, "identifier": identity}
+            )
+        )
+        for name, identity in sorted(settings.identities.items())
+    ]
+    action = {"@type": "CreateAction", "name": f"Run of the study {settings.title}"}
+    action = packed.add(ContextEntity(packed, "#run", action))
+    action["instrument"] = workflow
+    action["object"] = [config, *models]
+    action["result"] = made
+    finished = max(path.stat().st_mtime for path in results)
+    action["endTime"] = datetime.fromtimestamp(finished, UTC).isoformat(timespec="seconds")
+    packed.root_dataset["mentions"] = action
+    profiles = [
+        packed.get(address)
+        or packed.add(ContextEntity(packed, address, {"@type": "CreativeWork", "name": address.split("w3id.org/")[1]}))
+        for address in PROFILES
+    ]
+    packed.root_dataset["conformsTo"] = profiles
+    with atomic(crate) as part:
+        packed.write_zip(part)
+
+
+def place(path: Path) -> str:
+    """Where a result lies in the crate: below results/, whatever the study's folder is called."""
+    return Path(
+        "results", *path.parts[-2:] if path.parent.name in ("tables", "figures") else path.parts[-1:]
+    ).as_posix()
+
+
+if __name__ == "__main__":
+    run(main)
