@@ -147,13 +147,18 @@ def snakemake(folder: Path, *arguments: str) -> float:
     return time.perf_counter() - begun
 
 
-def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Run one study; time and memory by stage, and what concerns the whole."""
+def project(folder: Path, values: dict) -> None:
+    """A folder with this configuration and links to everything else."""
     folder.mkdir(parents=True)
     for name in ("Snakefile", "rules", "scripts", "envs", "profiles", "requirements.lock", "resources", "config"):
         (folder / name).symlink_to(Path(name).resolve())
-    values = configuration(images)
     (folder / "scale.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Run one study; time and memory by stage, and what concerns the whole."""
+    values = configuration(images)
+    project(folder, values)
     whole = {"planning": snakemake(folder, "--dry-run", "--quiet", "all")}
     begun = time.perf_counter()
     fake(folder, values)
@@ -195,9 +200,8 @@ def main(images: list[int], *, keep: Annotated[Path | None, cyclopts.Parameter()
             print("| stage | jobs | seconds, all jobs | of the processor | longest job, s | peak, GB |")
             print("| --- | ---: | ---: | ---: | ---: | ---: |")
             for stage, row in table.iterrows():
-                print(
-                    f"| {stage} | {row.jobs:.0f} | {row.wall:.0f} | {row.cpu:.0f} | {row.longest:.0f} | {row.peak:.2f} |"
-                )
+                times = f"{row.wall:.0f} | {row.cpu:.0f} | {row.longest:.0f}"
+                print(f"| {stage} | {row.jobs:.0f} | {times} | {row.peak:.2f} |")
             print("\n" + "; ".join(f"{what} {value:.1f}" for what, value in whole.items()), flush=True)
     finally:
         if not keep:
