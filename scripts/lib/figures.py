@@ -137,6 +137,8 @@ def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
 def answer(contrasts: pd.DataFrame, contrast: str, confidence: float) -> Figure:
     """The main gap in every space of images, small enough for the first screen."""
     part = contrasts[(contrasts["contrast"] == contrast) & contrasts["metric"].isin(["cosine", "patch_maxsim"])]
+    if part["estimate"].isna().all():
+        return empty(f"no similarities of both {' and '.join(contrast.split('-', 1))}")
     rows = _rows(part)
     figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -195,6 +197,8 @@ def group_means(
 def categories(table: pd.DataFrame, contrast: str) -> Figure:
     """Gap of one contrast in each category and space: colour by d_z, number by gap."""
     table = table[(table["contrast"] == contrast) & (table["metric"].isin(["cosine", "patch_maxsim"]))]
+    if table["d_z"].isna().all():
+        return empty("no category has two activities")
     rows = _rows(table)
     names = table.groupby("category")["d_z"].mean().sort_values(ascending=False).index
     size = table.pivot(index="category", columns=["space", "metric"], values="d_z").reindex(names)[rows]
@@ -231,6 +235,8 @@ def activities(
     space = primary_space(list(table["space"].unique()))
     part = table[(table["contrast"] == contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
     part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
+    if part.empty:
+        return empty("no activity has both images of a pair")
     shown = part if len(part) <= 2 * ends else pd.concat([part.head(ends), part.tail(ends)])
     figure = Figure((WIDTH, 1.3 + 0.2 * len(shown)), layout="constrained")
     axes = figure.subplots()
@@ -278,7 +284,7 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
     words = {
         "space": space_label,
         "metric": lambda m: METRICS.get(m) or m.replace("_", " "),
-        "seeds": "seeds: {}".format,
+        "seeds": lambda s: "prompts have no seed" if str(s) == "-1" else f"seeds: {s}",
         "template": str,
     }
     _labels(bottom, [words[name](value) for name, value in lines])

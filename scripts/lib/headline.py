@@ -39,7 +39,8 @@ def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float)
     images = rows[~rows["space"].str.endswith("_text")]
     space = primary_space(list(images.loc[images["metric"] == "cosine", "space"]))
     if space is None:
-        return Answer(f"The similarities do not exist that would compare {first} and {second}.", [])
+        sentence = f"The similarities do not exist that would compare {first} and {second}."
+        return Answer(sentence, [], _caution(frames))
     row = images[(images["space"] == space) & (images["metric"] == "cosine")].iloc[0]
     gap = f"in {space_label(space)} the gap in similarity is {measured(row['estimate'], row['low'], row['high'], True)}"
     interval = f"{confidence:.0%}".replace("%", " %") + " interval"
