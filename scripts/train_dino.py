@@ -46,7 +46,7 @@ class Distiller(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Scores of the prototypes, shape (n, PROTOTYPES)."""
         projected = nn.functional.normalize(self.project(self.backbone(pictures)).float(), dim=-1)
-        return self.prototypes(projected)
+        return self.prototypes(projected).float()
 
 
 class DinoLoss:
@@ -54,6 +54,7 @@ class DinoLoss:
 
     def __init__(self, student: Distiller, steps: int) -> None:
         self.student, self.steps = student, steps
+        self.followed = list(student.parameters())
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.centre = torch.zeros(PROTOTYPES)
 
@@ -76,7 +77,7 @@ class DinoLoss:
     def follow(self, step: int) -> None:
         """Move the teacher towards the student; its momentum rises from 0.99 to 1."""
         momentum = 1 - 0.01 * learning_rate(step, self.steps, 1.0, warmup=0)
-        for slow, fast in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+        for slow, fast in zip(self.teacher.parameters(), self.followed, strict=True):
             slow.lerp_(fast, 1 - momentum)
 
 

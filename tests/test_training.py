@@ -41,7 +41,7 @@ def vae(tmp_path_factory) -> Path:
     ("script", "settings"),
     [
         (train_vae, {"channels": [8, 8, 16, 16], "kl": 2e-4, "batch": 4, "steps": 40, "peak": 3e-3}),
-        (train_clip, {"gendered": 0.8, "batch": 32, "steps": 60, "peak": 2e-3}),
+        (train_clip, {"gendered": 0.8, "naming": 0.5, "batch": 32, "steps": 60, "peak": 2e-3}),
         (train_resnet, {"batch": 48, "steps": 60, "peak": 4e-3}),
     ],
     ids=["vae", "clip", "resnet"],

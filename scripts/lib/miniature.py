@@ -20,7 +20,7 @@ MARKED = {age: f"{STUDY_PREFIX} a {words} person {{activity}}" for age, words in
 
 def load_pipeline(sdxl: Path) -> StableDiffusionXLPipeline:
     """The miniature SDXL in float32, silent."""
-    pipeline = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True, torch_dtype=torch.float32)
+    pipeline = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

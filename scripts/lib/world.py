@@ -248,14 +248,16 @@ def caption(
     return " ".join(part for part in (prefix, phrase, activity) if part)
 
 
-def sample_pairs(world: World, rng: np.random.Generator, n: int, gendered: float = 0.35) -> tuple[Scenes, list[str]]:
+def sample_pairs(
+    world: World, rng: np.random.Generator, n: int, gendered: float = 0.35, one_activity: bool = False
+) -> tuple[Scenes, list[str]]:
     """Scenes and captions as the miniature models meet them, with the planted bias.
 
     What a caption leaves unsaid is drawn from the planted shares (the age: those of its activity); what it says
     is drawn uniformly, so that an older skater is asked for as often as a young one. The share ``gendered`` of
-    captions names the gender.
+    captions names the gender. With ``one_activity`` all scenes share one: the persons alone tell them apart.
     """
-    activity = rng.integers(0, len(world.activities), n)
+    activity = rng.integers(0, len(world.activities), 1 if one_activity else n).repeat(n if one_activity else 1)
     says_activity, says_age = rng.random(n) < 0.93, rng.random(n) < 0.5
     says_gender, says_tone = rng.random(n) < gendered, rng.random(n) < 0.25
     planted = (world.age_shares[activity].cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=2)
