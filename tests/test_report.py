@@ -267,3 +267,12 @@ def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):
     broken = tmp_path / "x.png"
     broken.write_bytes(b"no picture")
     assert thumbnails.picture(broken, 8).getcolors() == [(64, thumbnails.PAPER)]
+
+
+def test_recovery_names_the_worst_beside_the_best():
+    recovery = pd.DataFrame({"estimator": "nearest group", "space": ["dino", "latents"], "metric": "cosine"})
+    recovery = recovery.assign(
+        quantity="spearman", group="young-older", n=48, estimate=[0.9, -0.1], low=np.nan, high=np.nan
+    )
+    said = headline.answer({**contrasts(0.02, 0.01, 0.03), "recovery": recovery}, "young-older", 0.95).support[-1]
+    assert "0.900 (DINO) for the best of 2" in said and "0.100 (Latents) for the worst" in said
