@@ -98,8 +98,8 @@ def _recovered(part: pd.DataFrame) -> str:
         words.append(f"{measured(row['estimate'], row['low'], row['high'])} ({name})")
     activities = int(part["n"].max())
     return (
-        f"The bias of this model was planted, so the audit can be checked: Spearman’s rho with the truth over {activities} "
-        f"activities is {words[0]} for the best of {len(part)} estimators and {words[1]} for the worst."
+        f"The bias of this model was planted, so the audit can be checked: Spearman’s rho with the truth over "
+        f"{activities} activities is {words[0]} for the best of {len(part)} estimators and {words[1]} for the worst."
     )
 
 
