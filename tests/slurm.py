@@ -76,7 +76,7 @@ SlurmctldHost={self.host}(127.0.0.1)
 SlurmctldPort={free_port()}
 SlurmdPort={free_port()}
 SlurmUser=root
-AuthInfo=socket={self.folder}/munge.socket
+AuthInfo=socket={self.folder}/munge.socket,cred_expire=30
 StateSaveLocation={self.folder}/state
 SlurmdSpoolDir={self.folder}/spool
 SlurmctldPidFile={self.folder}/slurmctld.pid
@@ -90,7 +90,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=2,batch_sched_delay=1
 SlurmdParameters=config_overrides
-SlurmdTimeout=30
+SlurmdTimeout=20
 ReturnToService=2
 KillWait=5
 MinJobAge=3600
@@ -107,11 +107,11 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
     def start_node(self) -> None:
         """Start the node's daemon and wait until the controller gives it work."""
         self._spawn("slurmd", "-D")
-        wait_for(self._ready, "the node to be ready")
+        wait_for(lambda: self._state() in ("idle", "mixed", "allocated"), "the node to be ready")
 
-    def _ready(self) -> bool:
+    def _state(self) -> str:
         shown = subprocess.run(["sinfo", "-h", "-p", "cpu", "-o", "%T"], capture_output=True, text=True, check=False)
-        return shown.stdout.strip() in ("idle", "mixed", "allocated")
+        return shown.stdout.strip()
 
     def jobs(self) -> list[dict[str, str]]:
         """Every job that the controller remembers, as it describes it."""
@@ -123,12 +123,16 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
         return [job for job in self.jobs() if job.get("Comment", "").startswith(f"rule_{rule}_wildcards")]
 
     def kill_node(self) -> None:
-        """What a node that loses power does: its daemon and everything that it started are gone at once."""
+        """What a node that loses power does: its daemon and everything that it started are gone at once.
+
+        Returns when the controller has noticed, and taken the node's jobs back.
+        """
         self.processes["slurmd"].kill()
         self.processes["slurmd"].wait()
         for process in self._started_by_node():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        wait_for(lambda: "down" in self._state(), "the controller to miss the node", 180)
 
     def _started_by_node(self) -> list[int]:
         """Step daemons, of which nobody else starts any here, and the processes of jobs."""
