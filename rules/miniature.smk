@@ -10,7 +10,6 @@ WORLD = "resources/miniature"
 TRAINING = f"{WORLD}/training"
 TRUTH = [f"{WORLD}/world.csv", f"{WORLD}/world.json", f"{WORLD}/sprites.png"]
 RECIPE = yaml.safe_load(Path(workflow.basedir, "config/miniature.yaml").read_text())
-EMOJI_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
 # performance.md: large tensors allocated anew in every step cost page faults.
 MALLOC = "env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 "
 
@@ -34,7 +33,7 @@ rule miniature:
 rule draw_sprites:
     input:
         world=f"{WORLD}/world.csv",
-        font=ancient(EMOJI_FONT),
+        font=ancient(RECIPE["sprites"]["font"]),
         code=code_files("scripts/draw_sprites.py"),
     output:
         sprites=f"{WORLD}/sprites.png",
@@ -86,7 +85,7 @@ rule train_vae:
         CONDA
     threads: 2
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
@@ -114,7 +113,7 @@ rule train_decoder:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
@@ -142,7 +141,7 @@ rule encode_scenes:
         CONDA
     threads: 2
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
@@ -170,7 +169,7 @@ rule train_unet:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
@@ -219,7 +218,7 @@ rule train_clip:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
@@ -246,7 +245,7 @@ rule train_dino:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
@@ -273,7 +272,7 @@ rule train_resnet:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
@@ -304,7 +303,7 @@ rule evaluate_miniature:
         CONDA
     threads: 2
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
