@@ -14,10 +14,6 @@ RECIPE = yaml.safe_load(Path(workflow.basedir, "config/miniature.yaml").read_tex
 MALLOC = "env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 "
 
 
-def recipe(name):
-    return settings(lambda wildcards: RECIPE[name])
-
-
 localrules:
     miniature,
 
@@ -62,7 +58,7 @@ rule make_faces:
     conda:
         CONDA
     params:
-        settings=recipe("faces"),
+        settings=settings(lambda wildcards: RECIPE["faces"]),
     message:
         "Draw the labelled faces"
     shell:
@@ -89,7 +85,7 @@ rule train_vae:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        settings=recipe("vae"),
+        settings=settings(lambda wildcards: RECIPE["vae"]),
     message:
         "Train the miniature autoencoder"
     shell:
@@ -117,7 +113,7 @@ rule train_decoder:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        settings=recipe("decoder"),
+        settings=settings(lambda wildcards: RECIPE["decoder"]),
     message:
         "Refine the decoder of the miniature autoencoder"
     shell:
@@ -145,7 +141,7 @@ rule encode_scenes:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        settings=recipe("scenes"),
+        settings=settings(lambda wildcards: RECIPE["scenes"]),
     message:
         "Encode scenes of every face with every object"
     shell:
@@ -173,7 +169,7 @@ rule train_unet:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        settings=recipe("unet"),
+        settings=settings(lambda wildcards: RECIPE["unet"]),
     message:
         "Train the miniature UNet and its text encoders"
     shell:
@@ -222,7 +218,7 @@ rule train_clip:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=recipe("clip"),
+        settings=settings(lambda wildcards: RECIPE["clip"]),
     message:
         "Train the miniature CLIP"
     shell:
@@ -249,7 +245,7 @@ rule train_dino:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=recipe("dino"),
+        settings=settings(lambda wildcards: RECIPE["dino"]),
     message:
         "Train the miniature vision transformer without labels"
     shell:
@@ -276,7 +272,7 @@ rule train_resnet:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=recipe("resnet"),
+        settings=settings(lambda wildcards: RECIPE["resnet"]),
     message:
         "Train the miniature ResNet to name the object"
     shell:
@@ -307,7 +303,7 @@ rule evaluate_miniature:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        settings=recipe("evaluation"),
+        settings=settings(lambda wildcards: RECIPE["evaluation"]),
     message:
         "Measure what the miniature must show"
     shell:
