@@ -17,7 +17,7 @@ rule classify:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:

@@ -1,6 +1,7 @@
 """Paths, shards, settings and code of the study: functions that the rules share."""
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 
@@ -13,6 +14,11 @@ from scripts.lib.plan import Plan, local_files
 
 prefer_this_interpreter()
 
+# On a machine without GPUs nothing is reserved, and a thread per job leaves the cores to the shards: two threads in one
+# job are slower than one in each of two. Clusters ask for their GPUs in profiles/slurm.
+GPUS = len(list(Path("/dev").glob("nvidia[0-9]*")))
+GPU = min(GPUS, 1)
+MODEL_THREADS = 4 if GPUS else 1
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 CONDA = "../envs/tetrad.yaml"
 

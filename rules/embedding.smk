@@ -17,9 +17,9 @@ rule embed_images:
         encoder=one_of(set(STUDY.encoders) - set(WITH_TOKENS)),
     conda:
         CONDA
-    threads: 2
+    threads: MODEL_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
@@ -60,7 +60,7 @@ rule embed_prompts:
         CONDA
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(30),
     params:

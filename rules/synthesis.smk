@@ -18,9 +18,9 @@ rule synthesise:
         dataset=one_of(GENERATED),
     conda:
         CONDA
-    threads: 2
+    threads: MODEL_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(12000),
         runtime=growing(240),
     params:

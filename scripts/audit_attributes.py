@@ -33,7 +33,7 @@ def main(*, settings: Settings, images: list[Path], predictions: Path, tables: l
         known = predicted.loc[predicted["attribute"] == attribute, "classifier"]
         for classifier in sorted(set(known)):  # also where no image has one of the two labels
             table = joined[joined["classifier"] == classifier]
-            about = {"dataset": settings.dataset, "predicted": attribute, "classifier": classifier}
+            about = {"dataset": settings.dataset, "target": attribute, "classifier": classifier}
             for name, frame in judge(table, labels, settings).items():
                 parts.setdefault(name, []).append(leading(frame.assign(**about), list(about)))
     write_tables(tables, settings.dataset, {name: pd.concat(found, ignore_index=True) for name, found in parts.items()})

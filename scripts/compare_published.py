@@ -21,7 +21,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 def main(*, settings: Settings, summary: Path, compared: Path) -> None:
     ours = pd.read_csv(summary, keep_default_na=False, na_values=[""])
-    ours = ours[ours["predicted"] == "gender"]
+    ours = ours[ours["target"] == "gender"]
     columns = ["statistic", "n", "estimate", "note"]
     found = {pair: ours.loc[ours["classifier"] == name, columns] for name, pair in settings.pairs.items()}
     table = beside_published(found).assign(dataset=settings.dataset, published_of=PUBLISHED_OF)

@@ -55,7 +55,9 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     # Every shard sees all problems of the labels; each lists its own, and the first those of shards without a file.
     present = sorted({shard_index(file, dataset.shards) for file in files})
     homes = [shard_index(path, dataset.shards) for path in problems["path"]]
-    problems = problems[[(home if home in present else present[0]) == settings.shard for home in homes]]
+    # An empty list would select columns, not rows: the mask has a type.
+    listed_here = [(home if home in present else present[0]) == settings.shard for home in homes]
+    problems = problems[pd.Series(listed_here, index=problems.index, dtype=bool)]
     known = set(files)
     problems = problems.assign(path=[f"{folder}/{path}" if path in known else path for path in problems["path"]])
     write_table(images, manifest, sort_by=["key"])

@@ -573,7 +573,7 @@ def calibration(curve: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
     for axes, (attribute, classifier) in zip(panels, pairs, strict=True):
         part = curve[(curve["target"] == attribute) & (curve["classifier"] == classifier)]
-        middle = part.get("predicted", (part["bin_low"] + part["bin_high"]) / 2)
+        middle = part["predicted"]
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8)
         axes.vlines(middle, part["low"], part["high"], color="#0072b2", linewidth=1.5)
         axes.plot(middle, part["observed"], "o", color="#0072b2")

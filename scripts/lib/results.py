@@ -16,7 +16,5 @@ def read_csvs(paths: Iterable[Path], dataset: str) -> dict[str, pd.DataFrame]:
     for path in paths:
         if path.name.startswith(prefix):
             frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
-            if path.stem.startswith(f"{prefix}attributes_") and "target" not in frame:
-                frame = frame.rename(columns={"predicted": "target"})
             found[path.stem.removeprefix(prefix)] = frame
     return found
