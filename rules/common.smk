@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.lib.code import local_imports, prefer_this_interpreter
 from scripts.lib.config import MODELS, ConfigError, GeneratedDataset, OpenClip, Timm, Vae, parse_study
+from scripts.lib.devices import gpu_count
 from scripts.lib.keys import canonical_json
 from scripts.lib.plan import Plan, local_files
 
@@ -16,9 +17,8 @@ prefer_this_interpreter()
 
 # On a machine without GPUs nothing is reserved, and a thread per job leaves the cores to the shards: two threads in one
 # job are slower than one in each of two. Clusters ask for their GPUs in profiles/slurm.
-GPUS = len(list(Path("/dev").glob("nvidia[0-9]*")))
-GPU = min(GPUS, 1)
-MODEL_THREADS = 4 if GPUS else 1
+GPU = min(gpu_count(), 1)
+MODEL_THREADS = 4 if GPU else 1
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 CONDA = "../envs/tetrad.yaml"
 

@@ -51,13 +51,17 @@ def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator
             os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
+def gpu_count(devices: Path = Path("/dev")) -> int:
+    """Number of NVIDIA GPUs of this machine."""
+    return sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in devices.iterdir())
+
+
 def _visible(devices: Path) -> list[str]:
     """The GPUs that this process may use: those the user allows, else all of the machine."""
     if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
     # CUDA counts from 0 even where a container has only /dev/nvidia3.
-    count = sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in devices.iterdir())
-    return [str(number) for number in range(count)]
+    return [str(number) for number in range(gpu_count(devices))]
 
 
 def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
