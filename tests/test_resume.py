@@ -32,7 +32,9 @@ def kill_when(process: subprocess.Popen, happened, limit: float = 300) -> None:
 
 
 def images(project) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in (project.results / "store").rglob("*.png")}
+    """Time stamps of finished images; names that begin with a dot are being written and may vanish."""
+    found = (project.results / "store").rglob("[!.]*.png")
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def test_killed_in_synthesis(project, finished):
@@ -58,14 +60,14 @@ def test_killed_in_embedding(finished, tmp_path):
     assert project.tables() == finished.tables()
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(2))
 def test_killed_at_a_random_moment(finished, tmp_path, number):
     """Everything but the store is made again, and killed somewhere on the way."""
     kill_somewhere(finished, tmp_path, number)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("number", range(5, 55))
+@pytest.mark.parametrize("number", range(2, 52))
 def test_killed_at_fifty_random_moments(finished, tmp_path, number):
     kill_somewhere(finished, tmp_path, number)
 
