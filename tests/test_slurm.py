@@ -51,7 +51,9 @@ def until_running(cluster, process: subprocess.Popen, rule: str) -> str:
     while time.monotonic() < end and process.poll() is None:
         for job in cluster.of_rule(rule):
             if job["JobState"] == "RUNNING":
-                return job["JobId"]
+                # scancel knows a task of an array by the array's number and its own.
+                task = "ArrayTaskId" in job
+                return f"{job['ArrayJobId']}_{job['ArrayTaskId']}" if task else job["JobId"]
         time.sleep(0.5)
     pytest.fail(f"no job of {rule} ever ran: {cluster.jobs()}")
 
