@@ -114,6 +114,14 @@ def new_project(folder: Path, weights: Path) -> Project:
     return project
 
 
+@pytest.fixture(autouse=True)
+def denormals():
+    """Scripts flush denormals for the whole process; hypothesis refuses to draw floats then."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
     """Models of the real classes with random weights, and a folder of labelled pictures."""
