@@ -43,7 +43,8 @@ def test_killed_in_synthesis(project, finished):
     kill_when(process, lambda: len(images(project)) >= 3)
     made = images(project)
     assert len(made) < len(finished.store())
-    project.snakemake("all")
+    # Another clone, locale and time zone too: the tables are the same bytes.
+    project.snakemake("all", LC_ALL="C", TZ="Asia/Kathmandu")
     assert {path: stamp for path, stamp in images(project).items() if path in made} == made
     assert project.tables() == finished.tables()
 
@@ -60,19 +61,9 @@ def test_killed_in_embedding(finished, tmp_path):
     assert project.tables() == finished.tables()
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_killed_at_a_random_moment(finished, tmp_path, number):
-    """Everything but the store is made again, and killed somewhere on the way."""
-    kill_somewhere(finished, tmp_path, number)
-
-
 @pytest.mark.faults
-@pytest.mark.parametrize("number", range(2, 52))
-def test_killed_at_fifty_random_moments(finished, tmp_path, number):
-    kill_somewhere(finished, tmp_path, number)
-
-
-def kill_somewhere(finished, tmp_path, number: int) -> None:
+@pytest.mark.parametrize("number", range(50))
+def test_killed_at_a_random_moment(finished, tmp_path, number):
     """Kill the job, Snakemake or both after a seeded time; the rerun ends with equal tables."""
     rng = random.Random(number)
     project = finished.copy(tmp_path / "project")
@@ -114,6 +105,5 @@ def test_corrupted_and_replaced_store_images_are_made_again(finished, tmp_path):
     good = {path: path.read_bytes() for path in (first, second, third)}
     first.write_bytes(good[first][:100])
     second.write_bytes(good[third])
-    project.snakemake("all", "--forcerun", "synthesise")
+    project.snakemake("all", "--forcerun", "synthesise", "--until", "synthesise")
     assert {path: path.read_bytes() for path in good} == good
-    assert project.tables() == finished.tables()

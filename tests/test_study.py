@@ -60,12 +60,6 @@ def test_unreadable_pictures_are_listed(finished):
     assert any("broken.jpg" in path for path in reasons.index)
 
 
-def test_two_clones_give_equal_tables(project, finished):
-    """Another folder, locale and time zone: the same bytes."""
-    project.snakemake("all", LC_ALL="C", TZ="Asia/Kathmandu")
-    assert project.tables() == finished.tables()
-
-
 def test_dry_run_of_all_activities_plans_quickly(project):
     """The plan of more than 512 activities; the time is shown, and only a gross limit is held."""
     import time
@@ -85,7 +79,7 @@ def test_lint_is_clean(project):
 
 
 def test_photographs_of_open_images(project):
-    """A folder of 100 real photographs becomes a manifest, vectors, maps and clusters."""
+    """A folder of 100 real photographs becomes a manifest, vectors and clusters."""
     photographs = SHARED / "data" / "open_images"
     if not photographs.is_dir():
         pytest.skip("../shared/data/open_images is not there")
@@ -98,7 +92,7 @@ def test_photographs_of_open_images(project):
         }
 
     project.change(only_photographs)
-    project.snakemake("all")
+    project.snakemake("results/tables/photographs-clip_image-clusters.csv")
     manifest = pd.read_parquet(project.results / "photographs" / "images" / "0000-of-0001.parquet")
     assert len(manifest) == 100 and manifest["accepted"].all()
     clusters = table(project, "photographs-clip_image-clusters")
