@@ -12,8 +12,11 @@ from scripts.lib.config import MODELS, ConfigError, GeneratedDataset, OpenClip, 
 from scripts.lib.devices import gpu_count
 from scripts.lib.keys import canonical_json
 from scripts.lib.plan import Plan, local_files
+from scripts.lib.runs import join_runs
 
 prefer_this_interpreter()
+# Held as long as Snakemake lives: what a killed run had locked is free for the next one.
+ALIVE = join_runs(Path(".snakemake"))
 
 # On a machine without GPUs nothing is reserved, and a thread per job leaves the cores to the shards: two threads in one
 # job are slower than one in each of two. Clusters ask for their GPUs in profiles/slurm.
