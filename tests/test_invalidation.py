@@ -50,7 +50,7 @@ def test_whitespace_comments_and_key_order(study):
     reordered = {key: values[key] for key in reversed(values)}
     import yaml
 
-    study.config_file.write_text("# a comment\n\n" + yaml.safe_dump(reordered, indent=4) + "\n\n")
+    study.config_file.write_text("# a comment\n\n" + yaml.safe_dump(reordered, indent=4, sort_keys=False) + "\n\n")
     assert study.config_file.read_text() != text
     assert study.planned() == {}
 
