@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SPACES = {"clip_image", "clip_text", "dino", "resnet50", "latents"}
+SYNTHESIS = 3  # shards of the tiny study that hold an activity
 REPORT = {"draw_figures", "write_report"}
 CLUSTERS = {"cluster", "compose", "rebalance", "compare_clusters", "draw_contact_sheet"}
 STRUCTURE = CLUSTERS | {"project"}
@@ -163,7 +163,7 @@ def test_one_activity_added(study):
 def test_sampler_settings(study, change):
     study.change(lambda config: config["datasets"]["people"]["synthesis"].update(change))
     planned = study.planned()
-    assert planned["synthesise"] == 4
+    assert planned["synthesise"] == SYNTHESIS
     assert "write_prompts" not in planned and "embed_prompts" not in planned
     assert planned["embed_images"] == 4  # faces stay
 
@@ -171,7 +171,7 @@ def test_sampler_settings(study, change):
 def test_template(study):
     study.change(lambda config: config["datasets"]["people"]["prompts"].update(neutral="A person {activity}"))
     planned = study.planned()
-    assert planned["write_prompts"] == planned["synthesise"] == 4
+    assert planned["write_prompts"] == planned["synthesise"] == SYNTHESIS
     assert planned["embed_prompts"] == 2 and "index_images" not in planned
 
 
@@ -187,7 +187,7 @@ def test_two_templates_swapped(study):
         groups["young"], groups["older"] = groups["older"], groups["young"]
 
     study.change(swap)
-    assert study.planned()["write_prompts"] == 4
+    assert study.planned()["write_prompts"] == SYNTHESIS
 
 
 def test_library_module_edited(study):
