@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := study
 PYTHON ?= python3
 BIN := .venv/bin
+# Every job imports PyTorch: without compiled bytecode that takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 CORES ?= all
 # As many GPU jobs at a time as the machine has GPUs, each on its own (scripts/lib/devices.py); one without any.
 GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v '^0$$'),1)

@@ -82,7 +82,7 @@ def main() -> int:
     step("HDBSCAN, PCA-50", lambda: clusters.hdbscan(short, seed=0), lambda c: f"{c.count} clusters; {c.note}")
     step(
         "silhouette, stability, null",
-        lambda: clusters.evaluate(points, found, fit, seed=0, bootstraps=10, permutations=9),
+        lambda: clusters.evaluate(points, found, fit, seed=0, bootstraps=10, null_sets=9),
         lambda t: "; ".join(t.loc[t["statistic"].isin(["silhouette_micro", "stability"]), "note"]),
     )
     step(

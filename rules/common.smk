@@ -248,7 +248,7 @@ def projection_settings(wildcards):
 def cluster_settings(wildcards):
     space = PLAN.spaces(wildcards.dataset)[wildcards.space]
     return {
-        "clusters": STUDY.clusters.model_dump(exclude={"duplicate_cosine"}),
+        "clusters": STUDY.clusters.model_dump(exclude={"permutations", "duplicate_cosine"}),
         "space": wildcards.space,
         "column": space.column,
         "key": space.key,

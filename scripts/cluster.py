@@ -57,7 +57,7 @@ def main(
                 fit,
                 seed=chosen.seed,
                 bootstraps=chosen.bootstraps,
-                permutations=chosen.permutations,
+                null_sets=chosen.null_sets,
             ).assign(space=settings.space, algorithm=name)
         )
     write_table(clusters, pd.concat(members, ignore_index=True), sort_by=["method", "key"])

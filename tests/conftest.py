@@ -108,7 +108,7 @@ def new_project(folder: Path, weights: Path) -> Project:
     for encoder, name in (("clip", "clip"), ("dino", "dino"), ("resnet50", "resnet")):
         values["encoders"][encoder]["source"]["path"] = f"weights/{name}"
     values["inference"] |= {"resamples": 200, "permutations": 200}
-    values["clusters"] |= {"k": 2, "bootstraps": 2, "permutations": 19}
+    values["clusters"] |= {"k": 2, "bootstraps": 2, "null_sets": 19, "permutations": 19}
     project = Project(folder)
     project.config_file.write_text(yaml.safe_dump(values, sort_keys=False))
     return project

@@ -26,7 +26,7 @@ from scripts.lib.config import Clusters, FolderDataset
 from scripts.lib.keys import shard_index
 from scripts.lib.tables import read_table, write_arrays, write_table
 
-CLUSTERS = {"seed": 1, "k": 2, "k_max": 4, "bootstraps": 2, "permutations": 19}
+CLUSTERS = {"seed": 1, "k": 2, "k_max": 4, "bootstraps": 2, "null_sets": 19, "permutations": 19}
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 PLAIN = {"kind": "folder", "utkface": False, "max_pixels": 10**6, "shards": 1}
 

@@ -147,7 +147,7 @@ def test_blobs_are_stable_and_beat_the_null_and_noise_does_not():
     rows = {}
     for name, points in (("blobs", vectors), ("noise", noise)):
         clustering = METHODS["kmeans"](points)
-        options = {"seed": 0, "bootstraps": 5, "permutations": 19}
+        options = {"seed": 0, "bootstraps": 5, "null_sets": 19}
         rows[name] = clusters.evaluate(points, clustering, METHODS["kmeans"], **options).set_index("statistic")
     assert rows["blobs"].loc["clusters", "estimate"] == 3
     assert rows["blobs"].loc["stability", "estimate"] > 0.99
@@ -160,7 +160,7 @@ def test_blobs_are_stable_and_beat_the_null_and_noise_does_not():
 def test_where_nothing_was_clustered_the_table_goes_on():
     points = clusters.prepare(np.random.default_rng(2).normal(size=(40, 16)))
     fit = lambda x: clusters.dbscan(x, seed=0, eps=1e-6)  # noqa: E731
-    table = clusters.evaluate(points, fit(points), fit, seed=0, bootstraps=2, permutations=2).set_index("statistic")
+    table = clusters.evaluate(points, fit(points), fit, seed=0, bootstraps=2, null_sets=2).set_index("statistic")
     assert table.loc["noise_share", "estimate"] == 1
     assert np.isnan(table.loc["silhouette_micro", "estimate"])
     assert "no silhouette" in table.loc["silhouette_micro", "note"]

@@ -314,9 +314,7 @@ def stability(
     return np.array([adjusted_rand_score(whole[drawn], fit(part[drawn]).labels) for drawn in draws]), note
 
 
-def null_reference(
-    points: np.ndarray, fit: Fit, *, seed: int, permutations: int = 19, limit: int = 5_000
-) -> pd.DataFrame:
+def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 19, limit: int = 5_000) -> pd.DataFrame:
     """Silhouette against data without structure: every column permuted on its own.
 
     The null keeps each coordinate's distribution and destroys their dependence, as in the gap statistic's
@@ -326,7 +324,7 @@ def null_reference(
     -------
     DataFrame
         ``statistic`` (silhouette_micro, silhouette_macro), ``n``, ``estimate``, ``null_mean``, ``null_low``,
-        ``null_high`` (range of the permutations), ``p`` = (b + 1) / (m + 1) one-sided, ``note``.
+        ``null_high`` (range of the null sets), ``p`` = (b + 1) / (m + 1) one-sided, ``note``.
     """
     part = points[sample(len(points), limit, seed)]
     names = ["micro", "macro"]
@@ -337,7 +335,7 @@ def null_reference(
 
     rng = np.random.default_rng(seed)
     observed = scores(part)
-    null = np.array([scores(rng.permuted(part, axis=0)) for _ in range(permutations)]).reshape(-1, 2)
+    null = np.array([scores(rng.permuted(part, axis=0)) for _ in range(null_sets)]).reshape(-1, 2)
     rows = []
     for name, value, values in zip(names, observed, null.T, strict=True):
         known = values[np.isfinite(values)]
@@ -361,7 +359,7 @@ def evaluate(
     *,
     seed: int,
     bootstraps: int = 20,
-    permutations: int = 19,
+    null_sets: int = 19,
     limit: int = 2_000,  # HDBSCAN of a null set of 5 000 takes six times as long, and there are hundreds
 ) -> pd.DataFrame:
     """All that tells whether to believe a clustering, one statistic a row.
@@ -374,7 +372,7 @@ def evaluate(
     """
     labels, n = clustering.labels, len(clustering.labels)
     overall = silhouette(points, labels, seed=seed).set_index("cluster")
-    null = null_reference(points, fit, seed=seed, permutations=permutations, limit=limit).set_index("statistic")
+    null = null_reference(points, fit, seed=seed, null_sets=null_sets, limit=limit).set_index("statistic")
     rows = [
         {"statistic": "clusters", "n": n, "estimate": clustering.count, "note": clustering.note},
         {

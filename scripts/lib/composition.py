@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
 
 from scripts.lib.clusters import NOISE
@@ -143,11 +143,11 @@ def _block_interval(
     rng = np.random.default_rng(seed)
     count = int(blocks.max()) + 1
     cells = rows * shape[1] + columns
+    of_block = sparse.csr_array((np.ones(len(cells)), (cells, blocks)), shape=(shape[0] * shape[1], count))
     ratios = np.empty((draws, *shape))
     for draw in range(draws):
         weights = np.bincount(rng.integers(count, size=count), minlength=count)
-        resampled = np.bincount(cells, weights[blocks], minlength=shape[0] * shape[1])
-        ratios[draw] = _ratio(resampled.reshape(shape))
+        ratios[draw] = _ratio((of_block @ weights).reshape(shape))
     low, high = np.quantile(ratios, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
     return low, high
 
@@ -172,9 +172,10 @@ def _within(codes: np.ndarray, blocks: np.ndarray, seed: int, draws: int) -> Ite
             yield rng.permutation(of_block)[blocks]
         return
     home = np.argsort(blocks, kind="stable")
+    rank = blocks[home]
     for _ in range(draws):
         shuffled = np.empty_like(codes)
-        shuffled[home] = codes[np.lexsort((rng.random(len(codes)), blocks))]
+        shuffled[home] = codes[home][np.argsort(rank + rng.random(len(codes)))]
         yield shuffled
 
 

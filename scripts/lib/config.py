@@ -419,7 +419,15 @@ class Clusters(Strict):
     )
     k_max: int = Field(ge=2, le=1000, description="Largest number tried when k is null.")
     bootstraps: int = Field(ge=2, le=1000, description="Resamples of the stability.")
-    permutations: int = Field(ge=19, le=100_000, description="Permutations of the null references.")
+    null_sets: int = Field(
+        ge=19, le=10_000, description="Data sets without structure that the silhouettes are compared with."
+    )
+    permutations: int = Field(
+        999,
+        ge=19,
+        le=100_000,
+        description="Bootstraps and permutations of who is in the clusters (composition, association).",
+    )
     duplicate_cosine: float = Field(
         0.97, gt=0, le=1, description="Images with at least this cosine in the first encoder are near-duplicates."
     )

@@ -42,6 +42,8 @@ TEXT_BATCH = 16
 # VAE decoding one image. Out of memory halves the batch, so an estimate that is wrong costs time only.
 SAMPLE_BYTES = 1.2 * 2**30
 DECODE_BYTES = 4.5 * 2**30
+# Pixels that the VAE decodes at once: eight of the miniature's images, which take half the time together.
+DECODED_PIXELS = 2**15
 
 
 def device() -> torch.device:
@@ -377,7 +379,8 @@ class Sampler:
     def _decode(self, latents: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Pixels, uint8 (n, height, width, 3), and whether the decoder's output was finite, bool (n,).
 
-        One image at a time: a single one fills a GPU, memory stays small, and no neighbour can matter.
+        One large image at a time: a single one fills a GPU, memory stays small, and no neighbour can matter. Thumbnails
+        go together, in batches of a fixed size.
         """
         vae = self.pipe.vae
         config = vae.config
@@ -389,13 +392,15 @@ class Sampler:
             latents = latents + latents.new_tensor(mean).view(shape)
         else:
             latents = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0)
+        size = max(1, DECODED_PIXELS // (self.settings.width * self.settings.height))
+        padded = torch.cat([latents, *[latents[-1:]] * (-len(latents) % size)])
         images, finite = [], []
-        for latent in latents:
-            pixels = vae.decode(latent[None], return_dict=False)[0][0]
-            finite.append(torch.isfinite(pixels).all())
+        for batch in padded.split(size):
+            pixels = vae.decode(batch, return_dict=False)[0]
+            finite.append(torch.isfinite(pixels).flatten(1).all(dim=1))
             pixels = (pixels.float().nan_to_num() / 2 + 0.5).clamp(0, 1) * 255
-            images.append(pixels.round().to(torch.uint8).permute(1, 2, 0))
-        return torch.stack(images).cpu().numpy(), torch.stack(finite).cpu().numpy()
+            images.append(pixels.round().to(torch.uint8).permute(0, 2, 3, 1))
+        return tuple(torch.cat(parts)[: len(latents)].cpu().numpy() for parts in (images, finite))
 
 
 def _flaw(latents: np.ndarray, image: np.ndarray, finite: bool) -> str:
