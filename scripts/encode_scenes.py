@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.files import atomic
 from scripts.lib.pixels import to_tensor
+from scripts.lib.training import mixed
 from scripts.lib.world import AGES, GENDERS, TONES, World, draw, read_world, vary
 
 
@@ -33,20 +35,21 @@ def encode_world(world: World, vae: AutoencoderKL, variants: int, seed: int) -> 
     for start in range(0, len(age), 256):
         part = slice(start, start + 256)
         scenes = vary(rng, activity[part], age[part], gender[part], tone[part])
-        with torch.autocast("cpu", torch.bfloat16):
-            latents = vae.encode(to_tensor(draw(world, scenes))).latent_dist.mean
-        encoded.append((latents.float() * vae.config.scaling_factor).half().contiguous())
+        with mixed():
+            latents = vae.encode(to_tensor(draw(world, scenes)).to(vae.device)).latent_dist.mean
+        encoded.append((latents.float() * vae.config.scaling_factor).half().cpu().contiguous())
     return torch.cat(encoded).view(*shape, 4, 8, 8)
 
 
 def main(settings: str, world: Path, vae: Path, latents: Path) -> None:
     """Encode with the autoencoder in ``vae``; ``settings`` (JSON) holds seed and variants."""
     chosen = json.loads(settings)
-    encoder = AutoencoderKL.from_pretrained(vae).eval()
+    encoder = AutoencoderKL.from_pretrained(vae).to(device()).eval()
     encoded = encode_world(read_world(world), encoder, chosen["variants"], chosen["seed"])
     with atomic(latents) as part:
         save_file({"latents": encoded}, part)
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -12,10 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.files import atomic
 from scripts.lib.pixels import disturb, to_tensor
 from scripts.lib.tokens import CONTEXT, build_tokenizer
-from scripts.lib.training import half, train
+from scripts.lib.training import half, mixed, train
 from scripts.lib.world import AGES, GENDERS, SIZE, TONES, draw, read_world, sample_pairs, vocabulary
 
 PREPROCESSING = {
@@ -53,25 +54,26 @@ def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
     # Contrast alone never noticed gender: neither tower had anything of it for the other to learn from. Naming the
     # face from the image's embedding breaks the tie; the head is not exported.
     model.add_module("name_face", torch.nn.Linear(config["embed_dim"], len(AGES) * len(GENDERS) * len(TONES)))
+    model.to(device())
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(generator.initial_seed())
         # Objects are easily told apart; every other batch shares one, or hair styles would never be looked at.
         scenes, captions = sample_pairs(truth, rng, chosen["batch"], chosen["gendered"], one_activity=step % 2 == 1)
-        pictures = disturb(to_tensor(draw(truth, scenes)), generator)
-        texts = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids
-        with torch.autocast("cpu", torch.bfloat16):
+        pictures = disturb(to_tensor(draw(truth, scenes)), generator).to(device())
+        texts = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids.to(device())
+        with mixed():
             seen = model.encode_image(pictures)
             named = model.name_face(seen).float()
             read = model.encode_text(texts, normalize=True)
         seen = torch.nn.functional.normalize(seen.float(), dim=-1)
         scores = model.logit_scale.exp().clamp(max=100) * seen @ read.float().T
         # Captions that leave most things unsaid repeat within a batch; equal captions share their pictures.
-        same = torch.tensor([[a == b for b in captions] for a in captions], dtype=torch.float32)
+        same = torch.tensor([[a == b for b in captions] for a in captions], dtype=torch.float32, device=device())
         wanted = same / same.sum(dim=1, keepdim=True)
         cross_entropy = torch.nn.functional.cross_entropy
         contrast = (cross_entropy(scores, wanted) + cross_entropy(scores.T, wanted)) / 2
-        return contrast + chosen["naming"] * cross_entropy(named, torch.from_numpy(scenes.face))
+        return contrast + chosen["naming"] * cross_entropy(named, torch.from_numpy(scenes.face).to(device()))
 
     # The last weights, not their average: gender is learned late, and an average would still remember the time before.
     trained, _ = train(
@@ -93,4 +95,5 @@ def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

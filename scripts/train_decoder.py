@@ -9,8 +9,9 @@ import torch
 from diffusers import AutoencoderKL
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.pixels import edge_loss
-from scripts.lib.training import train
+from scripts.lib.training import mixed, train
 from scripts.lib.world import read_world
 from scripts.train_vae import scene_batch
 
@@ -18,18 +19,18 @@ from scripts.train_vae import scene_batch
 def main(settings: str, world: Path, start: Path, checkpoint: Path, vae: Path) -> None:
     """Train with ``settings`` (JSON) from the autoencoder in ``start``; save it whole to ``vae``."""
     chosen, truth = json.loads(settings), read_world(world)
-    model = AutoencoderKL.from_pretrained(start)
+    model = AutoencoderKL.from_pretrained(start).to(device())
     for part in (model.encoder, model.quant_conv):
         part.requires_grad_(False)
     spread = chosen["noise"] / model.config.scaling_factor
 
     def loss(step: int, generator: torch.Generator) -> torch.Tensor:
-        wanted = scene_batch(truth, generator, chosen["batch"])
-        with torch.autocast("cpu", torch.bfloat16):
+        wanted = scene_batch(truth, generator, chosen["batch"]).to(device())
+        with mixed():
             with torch.no_grad():
                 latents = model.encode(wanted).latent_dist.mean.float()
             # The UNet's latents are never exactly those of a scene: the decoder learns to forgive.
-            noise = torch.randn(latents.shape, generator=generator)
+            noise = torch.randn(latents.shape, generator=generator).to(latents.device)
             made = model.decode(latents + spread * noise).sample
         return edge_loss(made.float(), wanted)
 
@@ -46,4 +47,5 @@ def main(settings: str, world: Path, start: Path, checkpoint: Path, vae: Path) -
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

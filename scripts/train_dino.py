@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.pixels import crop, disturb, to_tensor
-from scripts.lib.training import learning_rate, save_timm, train
+from scripts.lib.training import learning_rate, mixed, save_timm, train
 from scripts.lib.world import SIZE, draw, read_world, sample_scenes
 
 WIDTH = 96
@@ -56,7 +57,7 @@ class DinoLoss:
         self.student, self.steps = student, steps
         self.followed = list(student.parameters())
         self.teacher = copy.deepcopy(student).requires_grad_(False)
-        self.centre = torch.zeros(PROTOTYPES)
+        self.centre = torch.zeros(PROTOTYPES, device=device())
 
     def __call__(self, views: list[Tensor]) -> Tensor:
         """Loss of views (the first two are global and seen by the teacher), each of shape (n, 3, h, w)."""
@@ -85,7 +86,7 @@ def main(settings: str, world: Path, checkpoint: Path, dino: Path) -> None:
     """Train with ``settings`` (JSON) in the world of a folder; save the teacher's backbone as a timm folder."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
-    student = Distiller()
+    student = Distiller().to(device())
     distil = DinoLoss(student, chosen["steps"])
     # The teacher and its centre are trained state as much as the student: one checkpoint holds both.
     student.add_module("teacher", distil.teacher)
@@ -96,8 +97,8 @@ def main(settings: str, world: Path, checkpoint: Path, dino: Path) -> None:
         pictures = to_tensor(draw(truth, scenes))
         views = [crop(disturb(pictures, generator), generator, SIZE, (0.5, 1.0)) for _ in range(2)]
         views += [crop(pictures, generator, SIZE // 2, (0.15, 0.5)) for _ in range(2)]
-        with torch.autocast("cpu", torch.bfloat16):
-            return distil(views)
+        with mixed():
+            return distil([view.to(device()) for view in views])
 
     train(
         student,
@@ -114,4 +115,5 @@ def main(settings: str, world: Path, checkpoint: Path, dino: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.pixels import disturb, to_tensor
-from scripts.lib.training import save_timm, train
+from scripts.lib.training import mixed, save_timm, train
 from scripts.lib.world import draw, read_world, sample_scenes
 
 
@@ -25,14 +26,14 @@ def main(settings: str, world: Path, checkpoint: Path, resnet: Path) -> None:
     """Train with ``settings`` (JSON) in the world of a folder; save a timm folder."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
-    model = build_resnet(len(truth.activities))
+    model = build_resnet(len(truth.activities)).to(device())
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         scenes = sample_scenes(truth, np.random.default_rng(generator.initial_seed()), chosen["batch"])
-        pictures = disturb(to_tensor(draw(truth, scenes)), generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        pictures = disturb(to_tensor(draw(truth, scenes)), generator).to(device())
+        with mixed():
             scores = model(pictures)
-        return torch.nn.functional.cross_entropy(scores.float(), torch.from_numpy(scenes.activity))
+        return torch.nn.functional.cross_entropy(scores.float(), torch.from_numpy(scenes.activity).to(device()))
 
     averaged, _ = train(
         model, loss, steps=chosen["steps"], peak=chosen["peak"], seed=chosen["seed"], checkpoint=checkpoint, decay=0.99
@@ -41,4 +42,5 @@ def main(settings: str, world: Path, checkpoint: Path, resnet: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.diffusion import build_denoiser, build_scheduler, velocity_loss
 from scripts.lib.files import atomic
 from scripts.lib.tokens import build_tokenizer
@@ -25,15 +26,15 @@ def main(settings: str, world: Path, latents: Path, checkpoint: Path, denoiser: 
     tokenizer = build_tokenizer(vocabulary(truth))
     levels = build_scheduler().alphas_cumprod
     torch.manual_seed(chosen["seed"])
-    model = build_denoiser(tokenizer)
+    model = build_denoiser(tokenizer).to(device())
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(generator.initial_seed())
         scenes, captions = sample_pairs(truth, rng, chosen["batch"])
         variant = rng.integers(0, encoded.shape[4], chosen["batch"])
-        batch = encoded[scenes.age, scenes.gender, scenes.tone, scenes.activity, variant].float()
+        batch = encoded[scenes.age, scenes.gender, scenes.tone, scenes.activity, variant].float().to(device())
         said = np.where(rng.random(chosen["batch"]) < chosen["dropout"], "", captions).tolist()
-        tokens = tokenizer(said, padding="max_length", return_tensors="pt").input_ids
+        tokens = tokenizer(said, padding="max_length", return_tensors="pt").input_ids.to(device())
         return velocity_loss(model, batch, tokens, levels, generator)
 
     averaged, _ = train(
@@ -44,4 +45,5 @@ def main(settings: str, world: Path, latents: Path, checkpoint: Path, denoiser: 
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -10,8 +10,9 @@ import torch
 from diffusers import AutoencoderKL
 
 from scripts.cli import run
+from scripts.lib.devices import device, own_gpu
 from scripts.lib.pixels import edge_loss, to_tensor
-from scripts.lib.training import train
+from scripts.lib.training import mixed, train
 from scripts.lib.world import SIZE, World, draw, read_world, sample_scenes
 
 
@@ -45,11 +46,11 @@ def main(settings: str, world: Path, checkpoint: Path, vae: Path) -> None:
     """Train with ``settings`` (JSON) in the world of a folder; save to the folder ``vae``."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
-    model = build_vae(chosen["channels"])
+    model = build_vae(chosen["channels"]).to(device())
 
     def loss(step: int, generator: torch.Generator) -> torch.Tensor:
-        wanted = scene_batch(truth, generator, chosen["batch"])
-        with torch.autocast("cpu", torch.bfloat16):
+        wanted = scene_batch(truth, generator, chosen["batch"]).to(device())
+        with mixed():
             posterior = model.encode(wanted).latent_dist
             made = model.decode(posterior.sample()).sample
         divergence = posterior.kl().float().mean() / posterior.mean[0].numel()
@@ -70,4 +71,5 @@ def main(settings: str, world: Path, checkpoint: Path, vae: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with own_gpu():
+        run(main)

@@ -1,4 +1,6 @@
-"""One GPU for one job, where a workstation has several (design.md, engine facts)."""
+"""Where a model runs; one GPU for one job, where a workstation has several (design.md, engine facts)."""
+
+from __future__ import annotations
 
 import fcntl
 import logging
@@ -9,8 +11,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
+
+
+def device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    import torch  # takes seconds, and planning a study counts GPUs without it
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from scripts.lib.tokens import CONTEXT
+from scripts.lib.training import mixed
 from scripts.lib.world import SIZE
 
 LATENT = SIZE // 8
@@ -86,15 +87,14 @@ def velocity_loss(
 
     ``levels`` holds the cumulative product of alphas, shape (1000,). Salimans and Ho 2022, section 4.
     """
-    n = len(latents)
+    n, on = len(latents), latents.device
     times = torch.randint(0, len(levels), (n,), generator=generator)
-    noise = torch.randn(latents.shape, generator=generator)
-    signal = levels[times].sqrt().view(n, 1, 1, 1)
-    blur = (1 - levels[times]).sqrt().view(n, 1, 1, 1)
-    with torch.autocast("cpu", torch.bfloat16):
+    noise = torch.randn(latents.shape, generator=generator).to(on)
+    level = levels[times].view(n, 1, 1, 1).to(on)
+    signal, blur = level.sqrt(), (1 - level).sqrt()
+    noisy = signal * latents + blur * noise
+    with mixed():
         states, pooled = encode_prompts(denoiser, tokens)
-        conditions = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS] * n)}
-        made = denoiser["unet"](
-            signal * latents + blur * noise, times, states, added_cond_kwargs=conditions, return_dict=False
-        )[0]
+        conditions = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS] * n, device=on)}
+        made = denoiser["unet"](noisy, times.to(on), states, added_cond_kwargs=conditions, return_dict=False)[0]
     return torch.nn.functional.mse_loss(made.float(), signal * noise - blur * latents)

@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from scripts.lib.config import Encoder, OpenClip, Timm, Vae
+from scripts.lib.devices import device
 from scripts.lib.keys import file_digest
 
 Arrays = dict[str, np.ndarray]
@@ -86,11 +87,6 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
         "versions": {name: version(name) for name in ("torch", "open_clip_torch", "timm", "diffusers", "pillow")},
     }
     return ImageEncoder(transform, forward, settings.batch_size, metadata, device())
-
-
-def device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.Tensor]:

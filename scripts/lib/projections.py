@@ -11,6 +11,8 @@ from scripts.lib.tables import unit
 
 FEWEST = 10  # points; below this a map shows nothing
 BLOCK = 2048  # rows of the distance matrix held at once
+# Half the time of openTSNE's defaults, for a divergence 3 % higher and the same neighbours (2 112 points).
+TSNE = {"early_exaggeration_iter": 150, "n_iter": 350, "theta": 0.8}
 
 
 def nearest_neighbours(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +71,7 @@ def project(
         perplexity=perplexity, knn_index=PrecomputedNeighbors(indices[:, 1:], distances[:, 1:]), random_state=seed
     )
     start = openTSNE.initialization.pca(points, random_state=seed)
-    tsne = openTSNE.TSNE(random_state=seed, n_jobs=1).fit(affinities=affinities, initialization=start)
+    tsne = openTSNE.TSNE(random_state=seed, n_jobs=1, **TSNE).fit(affinities=affinities, initialization=start)
     # UMAP looks for a search index beside the neighbours only to map new points, which nobody does here.
     umap_map = umap.UMAP(
         n_neighbors=neighbors + 1,

@@ -28,6 +28,7 @@ from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
 from scripts.lib.config import Synthesis
+from scripts.lib.devices import device
 from scripts.lib.store import is_constant
 from scripts.lib.synthesis import Request, Sample
 
@@ -44,11 +45,6 @@ SAMPLE_BYTES = 1.2 * 2**30
 DECODE_BYTES = 4.5 * 2**30
 # Pixels that the VAE decodes at once: eight of the miniature's images, which take half the time together.
 DECODED_PIXELS = 2**15
-
-
-def device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def denoiser_type(profile: str, on: torch.device) -> torch.dtype:

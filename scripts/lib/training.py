@@ -15,6 +15,7 @@ from timm.models._hub import save_config_for_hf
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from scripts.lib.devices import device
 from scripts.lib.files import atomic
 
 
@@ -24,6 +25,11 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> floa
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def mixed() -> torch.autocast:
+    """bfloat16 where it does no harm, on the device that trains."""
+    return torch.autocast(device().type, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -58,7 +64,7 @@ def train(
     Parameters
     ----------
     model : Module
-        Everything that is trained; changed in place.
+        Everything that is trained, on its device; changed in place.
     loss : callable
         ``loss(step, generator)`` returns the scalar loss of one batch.
     steps, peak : int, float
@@ -71,7 +77,7 @@ def train(
     Returns
     -------
     averaged : Module
-        The model to export, in eval mode.
+        The model to export, in eval mode, on the CPU.
     losses : list of float
         Mean loss of each ``every`` steps (of the last, shorter stretch too).
 
@@ -81,13 +87,12 @@ def train(
         If the loss is not finite.
     """
     torch.set_flush_denormal(True)
-    device = next(model.parameters()).device
     average = copy.deepcopy(model).eval().requires_grad_(False) if decay else model
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=peak, betas=(0.9, 0.99), weight_decay=weight_decay)
     start, losses, seconds = 0, [], 0.0
     if checkpoint is not None and checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        saved = torch.load(checkpoint, map_location=device(), weights_only=True)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -134,12 +139,12 @@ def train(
     if checkpoint is not None:
         last = losses[-1] if losses else None
         record(checkpoint.with_suffix(".json"), steps=steps, seconds=round(seconds), loss=last)
-    return average.eval(), losses
+    return average.eval().cpu(), losses
 
 
 def record(path: Path, **facts: object) -> None:
     """Write how a model was trained, for the training record."""
-    facts = {**facts, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    facts = {**facts, "torch": torch.__version__, "device": device().type, "threads": torch.get_num_threads()}
     with atomic(path) as part:
         part.write_text(json.dumps(facts, indent=1) + "\n")
 
