@@ -71,3 +71,5 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
             metadata = {"Date": None} if path.suffix == ".svg" else {}
             with atomic(path) as part:
                 figure.savefig(part, format=path.suffix[1:], metadata=metadata, facecolor=PAPER)
+            # Finding room for everything is half the work, and the same for every format.
+            figure.set_layout_engine("none")
