@@ -205,7 +205,7 @@ def encoder_weights(wildcards):
 
 def index_settings(wildcards):
     return {
-        "dataset": STUDY.datasets[wildcards.dataset].model_dump(exclude={"zero_shot", "balance"}),
+        "dataset": STUDY.datasets[wildcards.dataset].model_dump(exclude={"zero_shot", "balance", "encoders"}),
         "names": PLAN.names(wildcards.dataset),
         "files": PLAN.fingerprint(wildcards.dataset, wildcards.shard),
         "shard": int(wildcards.shard.split("-")[0]),

@@ -123,7 +123,7 @@ def test_model_of_one_encoder(study):
     save_timm(folder, "resnet18", 32, {"layers": [1, 1, 1, 1], "channels": [4, 8, 16, 32]})
     study.change(lambda config: config["encoders"]["resnet50"]["source"].update(path="weights/other"))
     planned = study.planned()
-    assert planned["embed_images"] == 3  # two shards of people, one of faces; CLIP's stay
+    assert planned["embed_images"] == 2  # the shards of people; CLIP's stay
     assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise", "index_images", "classify"}
     assert {"measure_similarity", "infer", "cluster", "project"} <= names(planned)
 
@@ -136,15 +136,22 @@ def test_weights_changed_in_place(study):
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert study.planned()["embed_images"] == 3
+    assert study.planned()["embed_images"] == 2
 
 
 def test_one_encoder_added(study):
     study.change(lambda config: config["encoders"].update(second=dict(config["encoders"]["resnet50"])))
     planned = study.planned()
-    assert planned["embed_images"] == 3
-    assert planned["cluster"] == 2
+    assert planned["embed_images"] == 2  # shards of the people; the faces name their encoders
+    assert planned["cluster"] == 1
     assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise"}
+
+
+def test_one_encoder_of_a_dataset_added(study):
+    study.change(lambda config: config["datasets"]["faces"]["encoders"].append("resnet50"))
+    planned = study.planned()
+    assert planned["embed_images"] == planned["cluster"] == 1
+    assert not names(planned) & {"index_images", "embed_prompts", "synthesise", "infer"}
 
 
 def test_one_activity_added(study):

@@ -194,6 +194,10 @@ class Synthesis(Strict):
     )
 
 
+Encoders = Annotated[list[Name], Field(min_length=1)] | None
+ENCODERS = Field(None, description="Names under `encoders` that its images pass through; all when left out.")
+
+
 class GeneratedShards(Strict):
     """Into how many jobs a generated dataset is cut; changing it makes no image again."""
 
@@ -220,6 +224,7 @@ class GeneratedDataset(Strict):
     )
     first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
     model: Name = Field(description="A name under `models`.")
+    encoders: Encoders = ENCODERS
     synthesis: Synthesis = Field(description="Sampler settings.")
     shards: GeneratedShards = Field(description="Cut into jobs.")
     zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
@@ -285,6 +290,7 @@ class FolderDataset(Strict):
     balance: list[Text] | None = Field(
         None, description="Attributes whose shares the keep-list makes equal in each cluster; all when left out."
     )
+    encoders: Encoders = ENCODERS
     max_pixels: int = Field(
         ge=1, le=2**31, description="Larger images are refused before they are decoded (decompression bombs)."
     )
@@ -460,9 +466,13 @@ class Study(Strict):
         for name in self.encoders:
             if name.endswith(("_text", "_image", "_mean")) or name == "latents":
                 raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
-        reads_prompts = any(isinstance(encoder, OpenClip) for encoder in self.encoders.values())
         for name, dataset in self.datasets.items():
-            if dataset.zero_shot and not reads_prompts:
+            for encoder in dataset.encoders or []:
+                if encoder not in self.encoders:
+                    near = _near(encoder, self.encoders)
+                    raise ValueError(f"datasets.{name}.encoders: {encoder} is not under encoders {near}")
+            used = [self.encoders[encoder] for encoder in dataset.encoders or self.encoders]
+            if dataset.zero_shot and not any(isinstance(encoder, OpenClip) for encoder in used):
                 raise ValueError(
                     f"datasets.{name}.zero_shot: needs an encoder that reads prompts; add one of open_clip"
                 )

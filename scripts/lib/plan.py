@@ -156,11 +156,14 @@ class Plan:
 
         Generated images have their sampler's latents and no VAE pass (method.md section 2).
         """
-        generated = isinstance(self.study.datasets[dataset], GeneratedDataset)
+        settings = self.study.datasets[dataset]
+        generated = isinstance(settings, GeneratedDataset)
         return {
             name: encoder
             for name, encoder in self.study.encoders.items()
-            if not (generated and isinstance(encoder, Vae)) and isinstance(encoder, kinds or object)
+            if name in (settings.encoders or self.study.encoders)
+            and not (generated and isinstance(encoder, Vae))
+            and isinstance(encoder, kinds or object)
         }
 
     def image_spaces(self, dataset: str) -> dict[str, str]:

@@ -207,6 +207,8 @@ class Sampler:
         if self.device.type == "cpu":
             torch.set_num_threads(choose_threads(self.batch_size, threads))
         torch.use_deterministic_algorithms(reference)
+        # A help in debugging that costs one pass over every tensor made.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         torch.backends.cudnn.allow_tf32 = tf32 and not reference
         try:
             yield
