@@ -11,7 +11,7 @@ GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v 
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment test test-fast test-slurm test-faults lint format lock docs compare clean
+.PHONY: study environment test test-fast test-slurm test-faults lint format lock docs clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)

@@ -1,5 +1,6 @@
 """Paths, shards, settings and code of the study: functions that the rules share."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -79,6 +80,11 @@ except ConfigError as error:
     raise WorkflowError(f"{SOURCE}: {error}")
 
 RESULTS = STUDY.results
+if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):
+    raise WorkflowError(
+        f"{SOURCE}: results: {RESULTS} cannot be written to (read-only, or another user's); "
+        "give this user the right to write there, or name another folder"
+    )
 GENERATED = [name for name, dataset in STUDY.datasets.items() if isinstance(dataset, GeneratedDataset)]
 WITH_TOKENS = [name for name, encoder in STUDY.encoders.items() if isinstance(encoder, Timm) and encoder.tokens]
 FOLDERS = [name for name in STUDY.datasets if name not in GENERATED]

@@ -11,7 +11,7 @@ from scripts.cli import run
 from scripts.lib.config import Encoder
 from scripts.lib.devices import own_gpu
 from scripts.lib.encoders import load_encoder
-from scripts.lib.images import decode
+from scripts.lib.images import decode_known
 from scripts.lib.keys import digest
 from scripts.lib.progress import track
 from scripts.lib.tables import read_table, write_arrays
@@ -32,7 +32,8 @@ def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None
     manifest = manifest[manifest["accepted"]].drop_duplicates("key").sort_values("key")
     encoder = load_encoder(settings.encoder)
     paths = [Path(path) for path in manifest["path"]]
-    batches = encoder.embed(paths, partial(decode, max_pixels=settings.max_pixels))
+    known = dict(zip(paths, manifest["sha256"], strict=True))
+    batches = encoder.embed(paths, partial(decode_known, sha256=known, max_pixels=settings.max_pixels))
     done = list(
         track(batches, f"embed {outputs[0].parent.name} {outputs[0].stem}", len(paths), size=lambda b: len(b["vector"]))
     )

@@ -76,7 +76,8 @@ def main(
     page: Path,
 ) -> None:
     shown, data = [], []
-    for name, facts in settings.datasets.items():
+    # What was made comes first: the page's question is about it.
+    for name, facts in sorted(settings.datasets.items(), key=lambda item: item[1].kind != "generated"):
         frames = read_csvs(tables, name)
         manifest = read_table(own(images, name, -3)).sort_values("key", ignore_index=True)
         accepted = manifest[manifest["accepted"]].reset_index(drop=True)
@@ -115,7 +116,7 @@ def main(
         "title": settings.report.title,
         "confidence": settings.confidence,
         "datasets": shown,
-        "first": next((d for d in shown if d["kind"] == "generated"), shown[0]),
+        "first": shown[0],
         "data": report.safe_json(data),
         "runs": run_facts(provenance),
         "versions": {name: version(name) for name in LIBRARIES},

@@ -21,10 +21,11 @@ class Project:
     """A copy of the project with a configuration and results of its own."""
 
     folder: Path
+    study: str = "tiny"
 
     @property
     def config_file(self) -> Path:
-        return self.folder / "config" / "tiny.yaml"
+        return self.folder / "config" / f"{self.study}.yaml"
 
     @property
     def results(self) -> Path:
@@ -40,7 +41,8 @@ class Project:
         self.config_file.write_text(yaml.safe_dump(values, sort_keys=False))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", "--cores", "2", *arguments]
+        configured = ["--configfile", f"config/{self.study}.yaml", "--cores", "2"]
+        return [sys.executable, "-m", "snakemake", *configured, *arguments]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "CI": "true", "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
@@ -84,8 +86,8 @@ class Project:
         return Project(folder)
 
 
-def new_project(folder: Path, weights: Path) -> Project:
-    """The project's own files as they are in the working tree, and a tiny configuration."""
+def copy_tree(folder: Path, without: tuple[str, ...]) -> None:
+    """The project's own files as they are in the working tree, but for some folders."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -93,9 +95,14 @@ def new_project(folder: Path, weights: Path) -> Project:
         check=True,
     )
     for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file() and not name.startswith(("resources/", "docs/", "tests/")):
+        if name and (ROOT / name).is_file() and not name.startswith(without):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+
+
+def new_project(folder: Path, weights: Path) -> Project:
+    """The project with a tiny configuration and models of its own."""
+    copy_tree(folder, without=("resources/", "docs/", "tests/"))
     shutil.copytree(weights, folder / "weights")
     values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     people, faces = values["datasets"]["people"], values["datasets"]["faces"]

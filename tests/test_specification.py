@@ -46,6 +46,16 @@ def test_all_seeds_row_is_the_contrast():
         np.testing.assert_allclose(row[name], contrast[name], rtol=1e-9)
 
 
+def test_prompts_have_no_seeds_and_do_not_move_the_halves_of_images():
+    images = study({"s1": 0.05})
+    prompts = images[images["seed"] == 0].assign(space="clip_text", seed=-1)
+    curve, _ = specification_curve(pd.concat([images, prompts]), PAIR, **FAST)
+    assert curve.loc[curve["space"] == "clip_text", "seeds"].tolist() == ["all"]
+    alone, _ = specification_curve(images, PAIR, **FAST)
+    both = curve[curve["space"] == "s1"].set_index("seeds")["estimate"]
+    pd.testing.assert_series_equal(both.sort_index(), alone.set_index("seeds")["estimate"].sort_index())
+
+
 def test_template_is_a_choice_and_one_seed_is_enough():
     frame = study({"s1": 0.02}, seeds=1)
     both = pd.concat([frame.assign(template="photo"), frame.assign(template="drawing", value=frame["value"] / 2)])

@@ -60,6 +60,29 @@ def test_unreadable_pictures_are_listed(finished):
     assert any("broken.jpg" in path for path in reasons.index)
 
 
+def test_snakemake_report_carries_figures_and_page(finished, tmp_path):
+    import zipfile
+
+    project = finished.copy(tmp_path / "project")
+    project.snakemake("--report", "report.zip")
+    with zipfile.ZipFile(project.folder / "report.zip") as archive:
+        names = archive.namelist()
+    assert any(name.endswith("forest.svg") for name in names) and any(name.endswith("report.html") for name in names)
+
+
+def test_exports_and_comparison_of_a_finished_study(finished, tmp_path):
+    project = finished.copy(tmp_path / "project")
+    project.snakemake("export")
+    export = project.results / "export"
+    assert (export / "people" / "train" / "metadata.jsonl").is_file() and (export / "study.crate.zip").is_file()
+    assert len(pd.read_parquet(export / "faces.parquet")) == 24
+    shutil.copytree(project.results, project.folder / "results_again")
+    project.snakemake("compare", "--config", "studies=[results, results_again]")
+    different = pd.read_csv(project.results / "comparison" / "differences.csv")
+    assert (different["estimate"].dropna() == 0).all() and len(different)
+    assert (project.results / "comparison" / "comparison.html").is_file()
+
+
 def test_dry_run_of_all_activities_plans_quickly(project):
     """The plan of more than 512 activities; the time is shown, and only a gross limit is held."""
     import time

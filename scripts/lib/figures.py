@@ -284,7 +284,7 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
     words = {
         "space": space_label,
         "metric": lambda m: METRICS.get(m) or m.replace("_", " "),
-        "seeds": lambda s: "prompts have no seed" if str(s) == "-1" else f"seeds: {s}",
+        "seeds": lambda s: f"seeds: {s}",
         "template": str,
     }
     _labels(bottom, [words[name](value) for name, value in lines])

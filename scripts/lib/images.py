@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -45,6 +45,28 @@ class UnreadableImage(ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def decode_known(path: Path, *, sha256: Mapping[Path, str], max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode a file that a manifest describes.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : mapping
+        What the manifest says of each file.
+    max_pixels : int
+        As in ``decode``.
+
+    Raises
+    ------
+    UnreadableImage
+        For a file that is not the one the manifest was written for, or cannot be decoded.
+    """
+    if file_digest(path) != sha256[path]:
+        remedy = "snakemake --forcerun synthesise index_images looks at every picture again"
+        raise UnreadableImage(f"{path} is not the picture that its manifest describes; {remedy}")
+    return decode(path, max_pixels=max_pixels)
 
 
 def decode(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -84,14 +84,18 @@ def specification_curve(
 
 
 def _seed_subsets(gaps: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each seed subset, labelled: all, the two halves, and every single seed."""
-    seeds = sorted(gaps["seed"].unique())
+    """The rows of each seed subset, labelled: all, the two halves, and every single seed.
+
+    Prompts have none (-1 in the table): all is their only subset.
+    """
+    seeded = gaps[gaps["seed"] >= 0]
+    seeds = sorted(seeded["seed"].unique())
     parts = [gaps.assign(seeds=ALL_SEEDS)]
     if len(seeds) > 1:
-        parts.append(gaps.assign(seeds=gaps["seed"].astype(str)))
+        parts.append(seeded.assign(seeds=seeded["seed"].astype(str)))
     if len(seeds) > 3:
-        half = gaps["seed"].isin(seeds[: len(seeds) // 2])
-        parts.append(gaps.assign(seeds=np.where(half, "first half", "second half")))
+        half = seeded["seed"].isin(seeds[: len(seeds) // 2])
+        parts.append(seeded.assign(seeds=np.where(half, "first half", "second half")))
     return pd.concat(parts, ignore_index=True)
 
 

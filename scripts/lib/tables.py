@@ -28,8 +28,18 @@ def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[st
 def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
     """Read one table, or several of one schema below each other; never columns of vectors."""
     paths = [paths] if isinstance(paths, Path) else list(paths)
-    tables = [pq.ParquetFile(path).read(columns=columns) for path in paths]
+    tables = [_read(path, columns) for path in paths]
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    """One file; a damaged one is named, with what to do."""
+    try:
+        return pq.ParquetFile(path).read(columns=columns)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
 
 
 def write_arrays(
@@ -95,7 +105,7 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
     paths = [paths] if isinstance(paths, Path) else list(paths)
     keys, values = [], []
     for path in paths:
-        table = pq.ParquetFile(path).read(columns=["key", column])
+        table = _read(path, ["key", column])
         array = table[column].combine_chunks()
         kind = array.type
         if isinstance(kind, pa.FixedShapeTensorType):

@@ -1,0 +1,49 @@
+"""The default study from its first prompt to its page, as `make` runs it."""
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Project, copy_tree
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory) -> Project:
+    folder = tmp_path_factory.mktemp("default") / "project"
+    copy_tree(folder, without=("docs/", "tests/"))
+    project = Project(folder, "config")
+    project.snakemake()
+    return project
+
+
+def table(project: Project, name: str) -> pd.DataFrame:
+    return pd.read_csv(project.results / "tables" / f"people-{name}.csv")
+
+
+def test_a_second_run_has_nothing_to_do(default):
+    assert "Nothing to be done" in default.snakemake()
+
+
+def test_it_ends_with_page_tables_and_figures(default):
+    page = default.results / "report.html"
+    assert 10**6 < page.stat().st_size < 12 * 10**6
+    assert "Whom does a neutral person look like?" in page.read_text()
+    assert len(default.tables()) > 60
+    drawn = {path.stem for path in (default.results / "figures").glob("*.svg")}
+    assert len(drawn) > 20 and all((default.results / "figures" / f"{name}.png").is_file() for name in drawn)
+
+
+def test_the_audit_recovers_the_planted_bias(default):
+    """miniature.md, what it must show: rho of at least 0.9 for one estimator of the young-minus-older share."""
+    found = table(default, "recovery")
+    rho = found[(found["quantity"] == "spearman") & (found["group"] == "young-older")].set_index("estimator")
+    assert rho.loc["zero-shot counts", "n"] == 48
+    assert rho.loc["zero-shot counts", "estimate"] >= 0.9
+    # And the page can say which do not: who is most alike is asked of four images for each activity.
+    assert rho.loc["nearest group", "estimate"].max() < rho.loc["zero-shot counts", "estimate"]
+
+
+def test_marked_images_show_the_group_they_were_asked_for(default):
+    adherence = table(default, "adherence").set_index("group")["estimate"]
+    assert adherence["all marked"] >= 0.95
