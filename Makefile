@@ -11,7 +11,7 @@ GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v 
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment test test-fast test-slurm test-faults lint format lock docs clean
+.PHONY: study environment test test-fast test-slurm test-faults lint format lock audit docs clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
@@ -49,6 +49,9 @@ lock: environment ## pin the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --no-header --no-annotate pyproject.toml --output-file requirements.lock
 	@$(BIN)/python -m scripts.document_dependencies
+
+audit: environment ## known vulnerabilities of the locked dependencies (asks the package index and its database)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 docs: environment ## config/schema.json and config/README.md from the models in scripts/lib/config.py
 	@$(BIN)/python -m scripts.document_config

@@ -51,10 +51,10 @@ def test_killed_in_synthesis(project, finished):
 
 # What is left of a finished study when a stage and all that follows it has yet to run.
 KEPT = {
-    "synthesis": (),
-    "embedding": ("store", "*/prompts", "*/images", "*/latents", "*/rejects"),
-    "analysis": ("store", "*/prompts", "*/images", "*/latents", "*/rejects", "*/embeddings", "*/tokens"),
     "report": ("store", "people", "faces", "tables", "provenance"),
+    "analysis": ("store", "*/prompts", "*/images", "*/latents", "*/rejects", "*/embeddings", "*/tokens"),
+    "embedding": ("store", "*/prompts", "*/images", "*/latents", "*/rejects"),
+    "synthesis": (),
 }
 
 
