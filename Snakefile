@@ -1,5 +1,7 @@
 """Tetrad: measure demographic bias in text-to-image models through embeddings."""
 
+import shutil
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -35,6 +37,12 @@ wildcard_constraints:
 localrules:
     all,
     export,
+
+
+onerror:
+    # A full disk takes the jobs' logs too, so that nobody else can say it.
+    if (free := shutil.disk_usage(RESULTS).free) < 2**26:
+        print(f"{RESULTS}: {free / 2**20:.1f} MB are free on its disk; make room and run again, what is made stays")
 
 
 rule all:

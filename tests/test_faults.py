@@ -38,10 +38,10 @@ def remount(folder: Path, options: str) -> None:
 
 
 def test_full_disk(project, finished):
-    """The job that finds no room says so, leaves nothing half-written, and the study ends when there is room."""
+    """It is said, nothing is half-written, and the study ends when there is room."""
     with small_disk(project.results, "300k"):
         said = project.snakemake("all", check=False)
-        assert "No space left on device" in said + logs(project)
+        assert "make room and run again" in said and "Error in rule" in said
         whole = {path.relative_to(project.results): path for path in project.results.rglob("[!.]*.parquet")}
         for name, path in whole.items():
             assert path.read_bytes() == (finished.results / name).read_bytes(), f"{name} is half-written"
@@ -86,13 +86,19 @@ def test_too_little_memory(finished, tmp_path):
     assert project.tables() == finished.tables()
 
 
-@pytest.mark.parametrize("hours", [-30, 30])
-def test_a_clock_that_jumps(finished, tmp_path, hours):
-    """Files of the future or of the past are made again, or not; the tables are the same."""
-    project = unfinished(finished, tmp_path / "project", "analysis")
+def stamp(project, hours: float) -> None:
     then = time.time() + 3600 * hours
     for path in (project.results / "people" / "embeddings").rglob("*.parquet"):
         os.utime(path, (then, then))
+
+
+def test_a_clock_that_jumps(finished, tmp_path):
+    """Files of the past are as good as others; files of the future are named, until their stamps are put right."""
+    project = unfinished(finished, tmp_path / "project", "analysis")
+    stamp(project, 30)
+    said = project.snakemake("all", check=False)
+    assert "embeddings" in said and "clock skew" in said
+    stamp(project, -30)
     project.snakemake("all")
     assert project.tables() == finished.tables()
 
