@@ -5,13 +5,15 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.slow
+
+TARGET = "results/tables/people-contrasts.csv"  # half the study is time enough to be in its way
 
 
 def test_second_run_says_that_the_first_is_at_work(project, finished):
     log = (project.folder / "run.log").open("w")
     first = subprocess.Popen(
-        project.command("all"), cwd=project.folder, env=project.environment(), stdout=log, stderr=log
+        project.command(TARGET), cwd=project.folder, env=project.environment(), stdout=log, stderr=log
     )
     try:
         locks = project.folder / ".snakemake" / "locks"
@@ -20,7 +22,7 @@ def test_second_run_says_that_the_first_is_at_work(project, finished):
             assert time.monotonic() < end, "the first run never took its lock"
             time.sleep(0.1)
         second = subprocess.run(
-            project.command("all"),
+            project.command(TARGET),
             cwd=project.folder,
             env=project.environment(),
             capture_output=True,
@@ -35,7 +37,7 @@ def test_second_run_says_that_the_first_is_at_work(project, finished):
         assert first.wait(900) == 0, (project.folder / "run.log").read_text()[-3000:]
     finally:
         first.kill()
-    assert project.tables() == finished.tables()
+    assert project.tables().items() <= finished.tables().items() and project.tables()
     assert project.store() == finished.store()
     # With the first at its end the second goes through, and finds everything made.
-    assert "Nothing to be done" in project.snakemake("all")
+    assert "Nothing to be done" in project.snakemake(TARGET)
