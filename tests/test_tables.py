@@ -123,7 +123,7 @@ def test_arrays_that_cannot_be_are_refused_and_no_file_is_left(tmp_path, keys, a
 def test_a_truncated_file_is_an_error_and_not_a_short_table(tmp_path):
     write_arrays(tmp_path / "x", [*"abc"], {"vector": np.ones((3, 4), np.float32)}, {})
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-20])
-    with pytest.raises(ValueError, match="is damaged .* delete it"):
+    with pytest.raises(ValueError, match=r"is damaged .* delete it"):
         read_arrays(tmp_path / "x")
 
 
