@@ -274,5 +274,9 @@ def test_recovery_names_the_worst_beside_the_best():
     recovery = recovery.assign(
         quantity="spearman", group="young-older", n=48, estimate=[0.9, -0.1], low=np.nan, high=np.nan
     )
-    said = headline.answer({**contrasts(0.02, 0.01, 0.03), "recovery": recovery}, "young-older", 0.95).support[-1]
+    group = ["young", "older", "young-older"]
+    points = pd.DataFrame({"activity_id": "knitting", "group": group, "planted": [0.25, 0.75, -0.5]})
+    frames = {**contrasts(0.02, 0.01, 0.03), "recovery": recovery, "recovery_points": pd.concat([points, points])}
+    said = headline.answer(frames, "young-older", 0.95).support[-1]
+    assert "was planted (75\N{NARROW NO-BREAK SPACE}% older, 25\N{NARROW NO-BREAK SPACE}% young), so" in said
     assert "0.900 (DINO) for the best of 2" in said and "0.100 (Latents) for the worst" in said

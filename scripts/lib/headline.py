@@ -86,11 +86,21 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
     if len(found := frames.get("recovery", pd.DataFrame())):
         part = found[(found["quantity"] == "spearman") & (found["group"] == contrast)].dropna(subset="estimate")
         if len(part):
-            sentences.append(_recovered(part.sort_values("estimate", kind="stable")))
+            planted = _planted(frames.get("recovery_points", pd.DataFrame()), contrast)
+            sentences.append(_recovered(part.sort_values("estimate", kind="stable"), planted))
     return sentences
 
 
-def _recovered(part: pd.DataFrame) -> str:
+def _planted(points: pd.DataFrame, contrast: str) -> str:
+    """The mean planted share of each group, in parentheses."""
+    if points.empty:
+        return ""
+    shares = points.drop_duplicates(["activity_id", "group"])
+    means = shares[shares["group"] != contrast].groupby("group")["planted"].mean().sort_values(ascending=False)
+    return f" ({', '.join(f'{percent(share)} {group}' for group, share in means.items())})"
+
+
+def _recovered(part: pd.DataFrame, planted: str) -> str:
     """Best and worst estimator: naming the best alone would praise the audit for having tried many."""
     words = []
     for row in (part.iloc[-1], part.iloc[0]):
@@ -98,7 +108,7 @@ def _recovered(part: pd.DataFrame) -> str:
         words.append(f"{measured(row['estimate'], row['low'], row['high'])} ({name})")
     activities = int(part["n"].max())
     return (
-        f"The bias of this model was planted, so the audit can be checked: Spearman’s rho with the truth over "
+        f"The bias of this model was planted{planted}, so the audit can be checked: Spearman’s rho with the truth over "
         f"{activities} activities is {words[0]} for the best of {len(part)} estimators and {words[1]} for the worst."
     )
 
