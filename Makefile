@@ -36,7 +36,7 @@ test-fast: environment ## unit tests only
 test-slurm: environment ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
 	@$(BIN)/python -m pytest -m slurm
 
-test-faults: environment ## fifty kills and the other faults (an hour)
+test-faults: environment ## fifty kills and the other faults (two hours)
 	@$(BIN)/python -m pytest -m faults
 
 lint: environment ## what CI checks of the form

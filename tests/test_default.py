@@ -47,3 +47,31 @@ def test_the_audit_recovers_the_planted_bias(default):
 def test_marked_images_show_the_group_they_were_asked_for(default):
     adherence = table(default, "adherence").set_index("group")["estimate"]
     assert adherence["all marked"] >= 0.95
+
+
+def made(project: Project) -> dict[str, bytes]:
+    """Tables, manifests and figures."""
+    patterns = ("tables/*.csv", "*/images/*.parquet", "figures/*")
+    found = {path for pattern in patterns for path in project.results.glob(pattern)}
+    return {path.relative_to(project.results).as_posix(): path.read_bytes() for path in sorted(found)}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"LC_ALL": "C", "TZ": "Asia/Kathmandu"},
+        {"LC_ALL": "C.UTF-8", "TZ": "America/St_Johns", "PYTHONHASHSEED": "1"},
+        {"LC_ALL": "POSIX", "TZ": "UTC", "PYTHONHASHSEED": "2"},
+        {"LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Kiritimati"},
+    ],
+    ids=["nepal", "newfoundland", "posix", "turkish"],
+)
+def test_it_is_the_same_wherever_and_whenever_it_runs(default, tmp_path, surroundings):
+    """With the first run, five: equal tables, manifests and figures, byte for byte."""
+    copy_tree(tmp_path / "elsewhere", without=("docs/", "tests/"))
+    project = Project(tmp_path / "elsewhere", "config")
+    project.snakemake(**surroundings)
+    again, before = made(project), made(default)
+    assert again.keys() == before.keys()
+    assert not [name for name in before if again[name] != before[name]]
