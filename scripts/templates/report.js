@@ -278,9 +278,10 @@ function explorer(holder) {
   }
 
   function nearestTo(x, y, reach) {
+    const {w, h} = size(), u = unit(), mx = view.x + (x - w / 2) / u, my = view.y + (y - h / 2) / u / 0.8;
     let best = -1, least = reach * reach;
     for (const k of shown) {
-      const dx = px(k) - x, dy = py(k) - y, distance = dx * dx + dy * dy;
+      const dx = (xy.x[k] - mx) * u, dy = (xy.y[k] - my) * u * 0.8, distance = dx * dx + dy * dy;
       if (distance < least) { least = distance; best = k; }
     }
     return best;
