@@ -322,7 +322,6 @@ def test_labels_that_no_image_has_end_in_notes(folder, tmp_path):
     assert tables["errors"].empty and tables["gaps"].empty
 
 
-@pytest.mark.faults
 @pytest.mark.slow
 def test_the_audits_of_two_folders_through_the_workflow(project):
     """Faces whose names are labels, and the same pictures with a table of captions and an attribute nobody labelled."""
@@ -336,10 +335,9 @@ def test_the_audits_of_two_folders_through_the_workflow(project):
         hair = {"words": {"long": ["long hair"], "short": ["short hair"], "none": ["no hair"]}}
         photos = faces | {"utkface": False, "labels": labels, "zero_shot": {"hair": hair}, "balance": ["hair"]}
         config["datasets"] = {"faces": faces, "photos": photos}
-        config["encoders"].pop("dino")
 
     project.change(two_folders)
-    spaces = ["clip_image", "resnet50"]
+    spaces = ["clip_image", "dino"]
     tables = ["faces-attributes_published", "faces-rejects", "photos-agreement"]
     tables += [f"photos-clip_image-{name}" for name in ("rebalance", "keep_list", "captions", "composition")]
     sheet = "results/figures/photos-clip_image-contact_sheet.png"
