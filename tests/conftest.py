@@ -83,7 +83,7 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same state elsewhere, time stamps kept."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Project(folder)
+        return Project(folder, self.study)
 
 
 def copy_tree(folder: Path, without: tuple[str, ...]) -> None:

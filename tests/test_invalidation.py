@@ -161,7 +161,7 @@ def test_one_activity_added(study):
     planned = study.planned()
     assert planned["write_prompts"] == planned["synthesise"] == 1
     assert planned["embed_images"] == 2 and planned["embed_images_and_tokens"] == planned["embed_prompts"] == 1
-    study.snakemake("all", "--until", "synthesise")
+    study.snakemake("all")
     assert len(study.store() - before) == 4 * 2 + 1  # and one more neutral seed
     assert before <= study.store()
 
@@ -223,7 +223,7 @@ def test_shard_count_makes_no_image_again(study):
     before = study.store()
     study.change(lambda config: config["datasets"]["people"].update(shards={"synthesis": 2, "embedding": 1}))
     stamps = {path: path.stat().st_mtime_ns for path in (study.results / "store").rglob("*.png")}
-    study.snakemake("all", "--until", "synthesise")
+    study.snakemake("all")
     assert study.store() == before
     assert {path: path.stat().st_mtime_ns for path in (study.results / "store").rglob("*.png")} == stamps
 

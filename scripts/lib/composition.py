@@ -172,10 +172,10 @@ def _within(codes: np.ndarray, blocks: np.ndarray, seed: int, draws: int) -> Ite
             yield rng.permutation(of_block)[blocks]
         return
     home = np.argsort(blocks, kind="stable")
-    rank = blocks[home]
+    rank, held = blocks[home], codes[home]
     for _ in range(draws):
         shuffled = np.empty_like(codes)
-        shuffled[home] = codes[home][np.argsort(rank + rng.random(len(codes)))]
+        shuffled[home] = held[np.argsort(rank + rng.random(len(codes)))]
         yield shuffled
 
 

@@ -206,6 +206,7 @@ class Sampler:
         deterministic, tf32 = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
         if self.device.type == "cpu":
             torch.set_num_threads(choose_threads(self.batch_size, threads))
+        filled = torch.utils.deterministic.fill_uninitialized_memory
         torch.use_deterministic_algorithms(reference)
         # A help in debugging that costs one pass over every tensor made.
         torch.utils.deterministic.fill_uninitialized_memory = False
@@ -215,6 +216,7 @@ class Sampler:
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(deterministic)
+            torch.utils.deterministic.fill_uninitialized_memory = filled
             torch.backends.cudnn.allow_tf32 = tf32
 
     # -- text ---------------------------------------------------------------------------------------------------

@@ -123,7 +123,8 @@ function quadruplet(d, activity, measure, chosen) {
   for (const i of rows) groupsOf.set(d.seed[i], (groupsOf.get(d.seed[i]) ?? new Set()).add(groups.codes[i]));
   /* Seeds that only one group has, where others have several, are more of the same: a strip below the table. */
   const alone = rows.filter((i) => groupsOf.get(d.seed[i]).size === 1), single = alone.length < rows.length ? alone : [];
-  const seeds = [...groupsOf.keys()].filter((s) => !single.some((i) => d.seed[i] === s)).sort((a, b) => a - b);
+  const seeds = [...groupsOf.keys()].filter((s) => !single.length || groupsOf.get(s).size > 1).sort((a, b) => a - b);
+  const words = (i) => d.text ? d.text.values[d.text.codes[i]] : describe(d, i);
   const size = Math.max(48, Math.min(144, Math.floor((Math.min(innerWidth, 900) - 110) / columns.length) - 12));
   const similar = d.similarities[measure];
   const head = make("tr", {}, make("th", {scope: "col"}, "seed"), ...columns.map((g) => make("th", {scope: "col"},
@@ -132,15 +133,15 @@ function quadruplet(d, activity, measure, chosen) {
     const i = rows.find((k) => d.seed[k] === seed && groups.codes[k] === g);
     if (i === undefined) return make("td", {}, "no image");
     const value = similar && similar.values[i] !== MISSING ? number(similar.values[i] / 1e4) : "";
-    return make("td", {class: i === chosen ? "chosen" : null}, thumb(d, i, size, d.text ? d.text.values[d.text.codes[i]] : describe(d, i)),
+    return make("td", {class: i === chosen ? "chosen" : null}, thumb(d, i, size, words(i)),
       make("span", {class: "value"}, value));
   })));
   const table = make("div", {class: "scroll"}, make("table", {class: "quad"}, make("thead", {}, head), make("tbody", {}, ...lines)));
   if (!single.length) return table;
   const who = [...new Set(single.map((i) => groups.values[groups.codes[i]]))].join(", ");
-  return make("div", {}, table, make("p", {class: "note"}, `${single.length} more of ${who}, each with a seed of its own`),
+  return make("div", {}, table, make("p", {}, `${single.length} more of ${who}, each with a seed of its own`),
     make("div", {class: "strip"}, ...single.map((i) => make("span", {class: i === chosen ? "chosen" : null, title: `seed ${d.seeds[d.seed[i]]}`},
-      thumb(d, i, Math.min(size, 72), d.text ? d.text.values[d.text.codes[i]] : describe(d, i))))));
+      thumb(d, i, Math.min(size, 72), words(i))))));
 }
 
 function tone(d, facet, code) {
