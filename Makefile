@@ -48,6 +48,7 @@ format: environment
 lock: environment ## pin the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --no-header --no-annotate pyproject.toml --output-file requirements.lock
+	@$(MAKE) --no-print-directory environment
 	@$(BIN)/python -m scripts.document_dependencies
 
 audit: environment ## known vulnerabilities of the locked dependencies (asks the package index and its database)

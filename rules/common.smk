@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
@@ -566,7 +567,9 @@ def export_settings(wildcards):
 
 def crate_settings(wildcards):
     chosen = report_settings(wildcards)
-    return {"title": STUDY.report.title, "study": chosen["study"], "identities": chosen["identities"]}
+    project = tomllib.loads(Path(workflow.basedir, "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = {"title": STUDY.report.title, "version": project["version"]}
+    return about | {"study": chosen["study"], "identities": chosen["identities"]}
 
 
 def packed_code():

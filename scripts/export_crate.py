@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,19 @@ from rocrate.rocrate import ROCrate
 from scripts.cli import run
 from scripts.lib.files import atomic
 
+# The run profiles build on RO-Crate 1.1, whatever the library's own default is by now.
+CRATE = "1.1"
 PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
     "https://w3id.org/ro/wfrun/workflow/0.5",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.1",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
 )
+LICENSE = {
+    "@type": "CreativeWork",
+    "name": "MIT License",
+    "description": "Of the workflow and of this description; models and images have their own.",
+    "url": "https://spdx.org/licenses/MIT",
+}
 FORMATS = {
     ".csv": "text/csv",
     ".svg": "image/svg+xml",
@@ -28,19 +37,23 @@ FORMATS = {
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The study as it was configured, and what its models are."""
+    """The study as it was configured, what its models are, and the version of the workflow."""
 
     title: str
+    version: str
     study: dict[str, Any]
     identities: dict[str, str]
 
 
 def main(*, settings: Settings, results: list[Path], code: list[Path], crate: Path) -> None:
-    packed = ROCrate()
+    packed = ROCrate(version=CRATE)
     packed.name = settings.title
     packed.description = "A study of demographic bias in text-to-image models, made by the workflow Tetrad."
-    packed.license = "https://spdx.org/licenses/MIT"
-    workflow = packed.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake")
+    packed.root_dataset["license"] = packed.add(ContextEntity(packed, LICENSE["url"], LICENSE))
+    about = {"name": "Tetrad", "version": settings.version, "encodingFormat": "text/x-python"}
+    workflow = packed.add_workflow(
+        "Snakefile", properties=about, main=True, lang="snakemake", lang_version=version("snakemake")
+    )
     for path in sorted(code):
         packed.add_file(path, path.as_posix(), properties={"encodingFormat": "text/plain"})
     text = json.dumps(settings.study, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -53,12 +66,15 @@ def main(*, settings: Settings, results: list[Path], code: list[Path], crate: Pa
     models = [
         packed.add(
             ContextEntity(
-                packed, f"#model-{name}", {"@type": "SoftwareApplication", "name": name, "identifier": identity}
+                packed,
+                f"#model-{name}",
+                {"@type": "CreativeWork", "name": f"Weights of {name}", "identifier": identity},
             )
         )
         for name, identity in sorted(settings.identities.items())
     ]
-    action = {"@type": "CreateAction", "name": f"Run of the study {settings.title}"}
+    about = "From the configuration and the models to the tables, the figures and the page."
+    action = {"@type": "CreateAction", "name": f"Run of the study {settings.title}", "description": about}
     action = packed.add(ContextEntity(packed, "#run", action))
     action["instrument"] = workflow
     action["object"] = [config, *models]

@@ -34,7 +34,7 @@ LIBRARIES = (
 )
 EXAMPLE_EDGE = 224
 # Images of a dataset that the page holds a thumbnail of; of a larger one a sample, part of what is mapped.
-PICTURED = 4_000
+PICTURED = 20_000
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):

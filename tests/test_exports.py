@@ -2,12 +2,16 @@
 
 import io
 import json
+from importlib.resources import files
+from zipfile import ZipFile
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import requests
 from PIL import Image
 from rocrate.rocrate import ROCrate
+from rocrate_validator import services
 
 from scripts import export_crate, export_dataset
 from tests.simulated import HOSTILE, study
@@ -45,19 +49,66 @@ def test_imagefolder_and_parquet_hold_every_accepted_image(results, tmp_path):
     assert table["dino_umap_x"].null_count == 0 and table["clip_text_umap_x"].null_count == 0
 
 
-def test_crate_is_read_back_with_its_run(results, tmp_path, monkeypatch):
-    tables = sorted((results / "tables").glob("people-*.csv"))
+@pytest.fixture
+def crate(results, tmp_path):
     export_crate.main(
-        settings=export_crate.Settings(title="A study", study={"note": HOSTILE[0]}, identities={"dino": "sha256:1"}),
-        results=tables,
+        settings=export_crate.Settings(
+            title="A study", version="1.2.3", study={"note": HOSTILE[0]}, identities={"dino": "sha256:1"}
+        ),
+        results=sorted((results / "tables").glob("people-*.csv")),
         code=[export_crate.Path("requirements.lock")],
         crate=tmp_path / "study.crate.zip",
     )
-    crate = ROCrate(tmp_path / "study.crate.zip")
+    return tmp_path / "study.crate.zip"
+
+
+def test_crate_is_read_back_with_its_run(results, crate):
+    crate = ROCrate(crate)
     assert crate.mainEntity.id == "Snakefile" and "ComputationalWorkflow" in crate.mainEntity.type
     run = crate.get("#run")
     assert run.type == "CreateAction" and run["instrument"].id == "Snakefile" and run["endTime"]
+    tables = sorted((results / "tables").glob("people-*.csv"))
     assert {entity.id for entity in run["result"]} == {f"results/tables/{path.name}" for path in tables}
     assert {"config.json", "#model-dino"} <= {entity.id for entity in run["object"]}
     profiles = {entity.id for entity in crate.root_dataset["conformsTo"]}
     assert set(export_crate.PROFILES) <= profiles
+
+
+def vocabulary() -> bytes:
+    """The terms of RO-Crate 1.1: those of a later version, which the rocrate library holds, less what has moved since."""
+    held = json.loads(files("rocrate").joinpath("data/ro-crate.jsonld").read_text(encoding="utf-8"))
+    moved = {name: f"https://bioschemas.org/{name}" for name in ("ComputationalWorkflow", "FormalParameter")}
+    return json.dumps(held | {"@context": held["@context"] | moved}).encode()
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """The one document that the validator asks for; any other address fails."""
+
+    def request(session, method, url, **rest):
+        assert url == "https://w3id.org/ro/crate/1.1/context"
+        answer = requests.Response()
+        answer.status_code, answer._content, answer.url = 200, vocabulary(), url
+        answer.headers["Content-Type"] = "application/ld+json"
+        return answer
+
+    monkeypatch.setattr(requests.Session, "request", request)
+
+
+@pytest.mark.parametrize("profile", ["ro-crate-1.1", "workflow-ro-crate-1.0", "workflow-run-crate-0.5"])
+def test_crate_is_valid(crate, no_network, profile):
+    """By a validator of others, against the profiles that the crate claims."""
+    settings = {"rocrate_uri": str(crate), "profile_identifier": profile, "no_cache": True}
+    checked = services.validate({**settings, "requirement_severity": "REQUIRED"})
+    assert checked.executed_checks and checked.passed(), [issue.message for issue in checked.get_issues()]
+
+
+def test_a_crate_without_its_run_is_not_valid(crate, no_network, tmp_path):
+    """The validator does look."""
+    with ZipFile(crate) as whole, ZipFile(tmp_path / "less.zip", "w") as less:
+        for name in whole.namelist():
+            content = whole.read(name)
+            less.writestr(name, content.replace(b'"mainEntity"', b'"about"') if name.endswith(".json") else content)
+    settings = {"rocrate_uri": str(tmp_path / "less.zip"), "profile_identifier": "workflow-run-crate-0.5"}
+    checked = services.validate({**settings, "no_cache": True, "requirement_severity": "REQUIRED"})
+    assert "mainEntity" in str([issue.message for issue in checked.get_issues()])
