@@ -75,7 +75,7 @@ def test_crate_is_read_back_with_its_run(results, crate):
 
 
 def vocabulary() -> bytes:
-    """The terms of RO-Crate 1.1: those of a later version, which the rocrate library holds, less what has moved since."""
+    """The terms of RO-Crate 1.1: those of a later version, which the rocrate library holds, with what has moved."""
     held = json.loads(files("rocrate").joinpath("data/ro-crate.jsonld").read_text(encoding="utf-8"))
     moved = {name: f"https://bioschemas.org/{name}" for name in ("ComputationalWorkflow", "FormalParameter")}
     return json.dumps(held | {"@context": held["@context"] | moved}).encode()
