@@ -139,6 +139,9 @@ def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) 
         return headline.answer(frames, facts.contrast, confidence)
     if "attributes_errors" in frames:
         return headline.audit_answer(frames["attributes_errors"])
+    associations = [frame for table, frame in frames.items() if table.endswith("-association")]
+    if any(map(len, associations)):
+        return headline.structure_answer(pd.concat(associations, ignore_index=True))
     return headline.Answer("", [])
 
 

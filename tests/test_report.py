@@ -263,6 +263,25 @@ def test_photographs_stay_within_the_page(count, limit):
     assert sum(map(len, sheets.uris)) / len(photographs) * count < limit
 
 
+def test_a_folder_that_was_only_clustered_has_an_answer():
+    rows = [
+        ("clip_image", "kmeans", "label", "ami", 90, 0.52, 0.001),
+        ("dino", "kmeans", "label", "ami", 90, 0.01, 0.4),
+        ("dino", "dbscan", "label", "ami", 90, 0.9, 0.001),
+        ("dino", "kmeans", "race", "ami", 90, 0.9, 0.001),
+    ]
+    names = ["space", "algorithm", "attribute", "statistic", "n", "estimate", "p"]
+    table = pd.DataFrame(rows, columns=names)
+    said = headline.structure_answer(table)
+    follow = "The k-means clusters follow “label” beyond chance in CLIP images (0.52, p = 0.001)"
+    assert said.sentence == f"{follow}; that they follow “label” at all is not settled in DINO (0.01, p = 0.40)."
+    assert "90 images" in said.support[0]
+    assert headline.structure_answer(table[1:2]).sentence.startswith(
+        "That the k-means clusters follow “label” at all is not settled"
+    )
+    assert "nothing to compare" in headline.structure_answer(table[:0]).sentence
+
+
 def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):
     broken = tmp_path / "x.png"
     broken.write_bytes(b"no picture")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SHARED
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -99,27 +99,6 @@ def test_dry_run_of_all_activities_plans_quickly(project):
 def test_lint_is_clean(project):
     text = project.snakemake("--lint")
     assert "Congratulations" in text, text
-
-
-def test_photographs_of_open_images(project):
-    """A folder of 100 real photographs becomes a manifest, vectors and clusters."""
-    photographs = SHARED / "data" / "open_images"
-    if not photographs.is_dir():
-        pytest.skip("../shared/data/open_images is not there")
-    shutil.copytree(photographs, project.folder / "photographs")
-
-    def only_photographs(config):
-        faces = config["datasets"].pop("faces")
-        config["datasets"] = {
-            "photographs": faces | {"path": "photographs", "utkface": False, "zero_shot": {}, "max_pixels": 10**8}
-        }
-
-    project.change(only_photographs)
-    project.snakemake("results/tables/photographs-clip_image-clusters.csv")
-    manifest = pd.read_parquet(project.results / "photographs" / "images" / "0000-of-0001.parquet")
-    assert len(manifest) == 100 and manifest["accepted"].all()
-    clusters = table(project, "photographs-clip_image-clusters")
-    assert set(clusters["algorithm"]) == {"kmeans", "dbscan", "hdbscan"}
 
 
 def test_configuration_mistakes_end_before_any_job(project):

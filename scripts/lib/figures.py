@@ -535,8 +535,9 @@ def error_rates(errors: pd.DataFrame, confidence: float = 0.95) -> Figure:
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         axes.set_xlim(left=0)
-    grid[0, 0].legend(loc="lower left", bbox_to_anchor=(0, 1.12), ncols=4, borderaxespad=0)
-    grid[0, 1].legend(loc="lower left", bbox_to_anchor=(0, 1.12), borderaxespad=0)
+    # Of the whole figure: a legend of one panel would take its width from the panels.
+    (rates, classifiers), (shares, what) = (axes.get_legend_handles_labels() for axes in grid[0])
+    figure.legend(rates + shares, classifiers + what, loc="outside upper left", ncols=5, handletextpad=0.2)
     return figure
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from scripts.lib.figures import primary_space, space_label
-from scripts.lib.rounding import measured, percent, plain
+from scripts.lib.rounding import measured, p_value, percent, plain
 
 PRIMARY = ("cosine", "patch_maxsim")
+LEVEL = 0.05  # of the permutation test beside an agreement, which has no interval
 
 
 @dataclass(frozen=True)
@@ -148,3 +149,34 @@ def audit_answer(errors: pd.DataFrame) -> Answer:
         f"{rates[1]} of those labelled {low['group']}{end}."
     )
     return Answer(sentence, [])
+
+
+def structure_answer(associations: pd.DataFrame) -> Answer:
+    """What a folder says whose images were only clustered: how far its k-means clusters follow the first label.
+
+    Parameters
+    ----------
+    associations : DataFrame
+        space, algorithm, attribute, statistic, n, estimate, p; of every space.
+    """
+    rows = associations[(associations["algorithm"] == "kmeans") & (associations["statistic"] == "ami")]
+    rows = rows[rows["attribute"] == rows["attribute"].iloc[0]].dropna(subset=["estimate", "p"]) if len(rows) else rows
+    if rows.empty:
+        return Answer("There is one cluster, or one label, in every space: nothing to compare.", [])
+    label, n = f"“{rows['attribute'].iloc[0].replace('_', ' ')}”", int(rows["n"].max())
+    rows = rows.sort_values("estimate", ascending=False, kind="stable")
+    follow, other = rows[rows["p"] < LEVEL], rows[rows["p"] >= LEVEL]
+    words = [f"the k-means clusters follow {label} beyond chance in {_agreements(follow)}"] if len(follow) else []
+    who = "they" if words else "the k-means clusters"
+    words += [f"that {who} follow {label} at all is not settled in {_agreements(other)}"] if len(other) else []
+    sentence = "; ".join(words)
+    scale = f"Adjusted mutual information of {n} images: 0 is chance, 1 says that clusters and {label} are the same."
+    return Answer(sentence[0].upper() + sentence[1:] + ".", [scale])
+
+
+def _agreements(rows: pd.DataFrame) -> str:
+    said = []
+    for row in rows.itertuples(index=False):
+        p = p_value(row.p)
+        said.append(f"{space_label(row.space)} ({plain(row.estimate, 2)}, p {p if p.startswith('<') else f'= {p}'})")
+    return ", ".join(said)
