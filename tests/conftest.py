@@ -64,6 +64,23 @@ class Project:
             pytest.fail(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{logs}")
         return done.stdout
 
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Run Snakemake beside the test, in a process group of its own, so that it can die with all its jobs."""
+        with self.log.open("w") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> Path:
+        """What a started run printed."""
+        return self.folder / "run.log"
+
     def planned(self) -> dict[str, int]:
         """Jobs that a dry run announces, by rule."""
         text = self.snakemake("--dry-run")
@@ -84,6 +101,25 @@ class Project:
         """The same state elsewhere, time stamps kept."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder, self.study)
+
+
+# What is left of a finished study when a stage and all that follows it has yet to run.
+KEPT = {
+    "report": ("store", "people", "faces", "tables", "provenance"),
+    "analysis": ("store", "*/prompts", "*/images", "*/latents", "*/rejects", "*/embeddings", "*/tokens"),
+    "embedding": ("store", "*/prompts", "*/images", "*/latents", "*/rejects"),
+    "synthesis": (),
+}
+
+
+def unfinished(finished: Project, folder: Path, stage: str) -> Project:
+    """A copy of the finished study as it is before a stage: Snakemake forgives missing files that nothing asks for."""
+    project = finished.copy(folder)
+    kept = {path for pattern in KEPT[stage] for path in project.results.glob(pattern)}
+    for path in sorted(project.results.rglob("*")):
+        if path.is_file() and not kept.intersection(path.parents):
+            path.unlink()
+    return project
 
 
 def copy_tree(folder: Path, without: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """Clusters: known blobs are found, noise is not, samples say so, and nothing depends on luck."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_samples, silhouette_score
 
 from scripts.lib import clusters
+from scripts.lib.tables import unit
 
 
 def blobs(sizes: tuple[int, ...] = (60, 40, 20), dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Tight directions around orthogonal axes, and which is which."""
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(len(sizes)), sizes)
-    return clusters.unit(np.eye(dim)[truth] + rng.normal(0, 0.05, (len(truth), dim))), truth
+    return unit(np.eye(dim)[truth] + rng.normal(0, 0.05, (len(truth), dim))), truth
 
 
 METHODS = {
@@ -72,7 +75,7 @@ def test_few_or_equal_points_do_not_crash(method, n):
 
 def test_the_knee_separates_blobs_from_scatter():
     vectors, truth = blobs((80, 80))
-    scatter = clusters.unit(np.random.default_rng(3).normal(size=(15, 16)))
+    scatter = unit(np.random.default_rng(3).normal(size=(15, 16)))
     found = clusters.dbscan(np.concatenate([vectors, scatter]), seed=0)
     assert found.count == 2
     assert adjusted_rand_score(truth, found.labels[:160]) > 0.8
@@ -91,6 +94,25 @@ def test_vectors_without_direction_are_named():
 def test_two_dimensions_are_refused():
     with pytest.raises(ValueError, match="not made on 2-D"):
         clusters.prepare(np.ones((9, 9)), 2)
+
+
+def test_components_of_a_wide_space_are_those_of_pca():
+    """Latents have more dimensions than there are images; the way by the points' products gives the same."""
+    points = unit(np.random.default_rng(3).normal(size=(40, 300)) * np.linspace(3, 1, 300))
+    found = clusters.prepare(points, 5)
+    expected = PCA(5, svd_solver="full").fit_transform(points)
+    np.testing.assert_allclose(found * np.sign((found * expected).sum(0)), expected, atol=1e-5)
+
+
+def test_components_of_latents_fit_into_memory():
+    """The covariance of 36 864 dimensions would take 5 GB, its decomposition several times that."""
+    _, before = limits = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**31, before))
+    try:
+        assert clusters.prepare(np.random.default_rng(0).normal(size=(60, 36_864)), 50).shape == (60, 50)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def test_principal_components_keep_the_distances():
@@ -132,7 +154,7 @@ def test_silhouette_is_scikit_learns():
 
 def test_sampled_silhouette_is_close_and_says_so():
     vectors, truth = blobs((900, 90, 30))
-    noisy = clusters.unit(vectors + np.random.default_rng(5).normal(0, 0.2, vectors.shape))
+    noisy = unit(vectors + np.random.default_rng(5).normal(0, 0.2, vectors.shape))
     whole = clusters.silhouette(noisy, truth, seed=0).set_index("cluster")["silhouette"]
     part = clusters.silhouette(noisy, truth, seed=0, limit=300)
     assert part["note"].str.contains("on a sample of .* of 1020 points").all()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_resume import unfinished
+from tests.conftest import unfinished
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import KEPT, unfinished
+
 pytestmark = pytest.mark.slow
-
-
-def start(project, *arguments: str) -> subprocess.Popen:
-    """Snakemake in a process group of its own, so that it dies with all its jobs."""
-    log = (project.folder / "run.log").open("w")
-    command = project.command(*arguments)
-    return subprocess.Popen(
-        command, cwd=project.folder, env=project.environment(), stdout=log, stderr=log, start_new_session=True
-    )
 
 
 def kill_when(process: subprocess.Popen, happened, limit: float = 300) -> None:
@@ -39,7 +32,7 @@ def images(project) -> dict[Path, int]:
 
 def test_killed_in_synthesis(project, finished):
     """Some images exist, no manifest does; they are not made again, and the tables are those of the other run."""
-    process = start(project, "all")
+    process = project.start("all")
     kill_when(process, lambda: len(images(project)) >= 3)
     made = images(project)
     assert len(made) < len(finished.store())
@@ -49,30 +42,11 @@ def test_killed_in_synthesis(project, finished):
     assert project.tables() == finished.tables()
 
 
-# What is left of a finished study when a stage and all that follows it has yet to run.
-KEPT = {
-    "report": ("store", "people", "faces", "tables", "provenance"),
-    "analysis": ("store", "*/prompts", "*/images", "*/latents", "*/rejects", "*/embeddings", "*/tokens"),
-    "embedding": ("store", "*/prompts", "*/images", "*/latents", "*/rejects"),
-    "synthesis": (),
-}
-
-
-def unfinished(finished, folder: Path, stage: str):
-    """A copy of the finished study as it is before a stage: Snakemake forgives missing files that nothing asks for."""
-    project = finished.copy(folder)
-    kept = {path for pattern in KEPT[stage] for path in project.results.glob(pattern)}
-    for path in sorted(project.results.rglob("*")):
-        if path.is_file() and not kept.intersection(path.parents):
-            path.unlink()
-    return project
-
-
 def test_killed_in_embedding(finished, tmp_path):
     """Vectors of one shard exist, those of others do not; no picture is made again and all tables are the same."""
     project = unfinished(finished, tmp_path / "project", "embedding")
     made = images(project)
-    process = start(project, "all")
+    process = project.start("all")
     kill_when(process, lambda: any((project.results / "people" / "embeddings").rglob("[!.]*.parquet")))
     assert not any((project.results / "tables").glob("*-contrasts.csv"))
     project.snakemake("all")
@@ -89,11 +63,10 @@ def test_killed_at_a_random_moment(finished, tmp_path, number):
     stage = list(KEPT)[number % len(KEPT)]
     project = unfinished(finished, tmp_path / "project", stage)
     victim = rng.choice(["job", "snakemake", "both"])
-    process = start(project, "all")
-    log = project.folder / "run.log"
+    process = project.start("all")
     # Counted from the first job on, whatever the speed of the machine; the last stage is the shortest.
     moment = rng.uniform(0, 6 if stage == "report" else 20)
-    kill_after(process, lambda: "Select jobs to execute" in log.read_text(), moment, victim)
+    kill_after(process, lambda: "Select jobs to execute" in project.log.read_text(), moment, victim)
     assert not (project.results / "report.html").exists(), "the run ended before it was killed"
     project.snakemake("all")
     assert project.tables() == finished.tables(), f"{victim} killed in {stage}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import linalg
 from sklearn import config_context
 from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.decomposition import PCA
@@ -76,7 +77,14 @@ def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:
     if components is None or components >= min(points.shape):
         return points
     with reproducible():
-        return PCA(components, svd_solver="covariance_eigh").fit_transform(points).astype(np.float32)
+        if points.shape[1] <= len(points):
+            return PCA(components, svd_solver="covariance_eigh").fit_transform(points).astype(np.float32)
+        # Wider than long, such as latents: the same from the products of the points, since the covariance of 36 864
+        # dimensions takes tens of gigabytes.
+        points -= points.mean(axis=0)
+        last = len(points) - 1
+        values, vectors = linalg.eigh(points @ points.T, subset_by_index=[last - components + 1, last])
+        return (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1].astype(np.float32)
 
 
 def sample(n: int, limit: int, seed: int) -> np.ndarray:
