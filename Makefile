@@ -27,8 +27,10 @@ environment: .venv/.made ## create .venv from requirements.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@
 
+TESTS ?= not faults and not slurm and not benchmark
+
 test: environment ## all tests that a CPU machine can run
-	@$(BIN)/python -m pytest -m "not faults and not slurm and not benchmark"
+	@$(BIN)/python -m pytest -m "$(TESTS)" --durations=40
 
 test-fast: environment ## unit tests only
 	@$(BIN)/python -m pytest -m "not slow and not faults and not slurm and not benchmark"

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from scripts.cli import run
 from scripts.lib.similarity import paired_cosine, paired_patches, pairs
-from scripts.lib.tables import read_arrays, read_table, write_table
+from scripts.lib.tables import column_names, read_arrays, read_table, write_table
 
 SEEDLESS = -1  # seed of a space that has none: a prompt's vector is the same for every image of it
 
@@ -36,7 +35,7 @@ def main(
     frames = [measured(matched, "latents", {"cosine": paired_cosine(*read_arrays(latents, "latents"), *keys(matched))})]
     for (_, space), path in zip(settings.vectors.items(), vectors, strict=True):
         for column, name in (("vector", space), ("mean", f"{space}_mean")):
-            if column in pq.read_schema(path).names:
+            if column in column_names(path):
                 frames.append(
                     measured(matched, name, {"cosine": paired_cosine(*read_arrays(path, column), *keys(matched))})
                 )

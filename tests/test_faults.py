@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import time
@@ -82,6 +83,38 @@ def test_too_little_memory(finished, tmp_path):
     said = done.stdout + done.stderr
     assert done.returncode and "Error in rule embed_images" in said
     assert "logs/embed_images" in said
+    project.snakemake("all")
+    assert project.tables() == finished.tables()
+
+
+@contextmanager
+def memory_group(limit: int):
+    """The list of processes of a control group with so many bytes; the kernel kills what needs more."""
+    root = Path("/sys/fs/cgroup")
+    old = (root / "memory").is_dir()
+    group = (root / "memory" if old else root) / f"tetrad-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(limit))
+    except OSError as error:
+        pytest.skip(f"no memory can be limited here: {error}")
+    try:
+        yield group / "cgroup.procs"
+    finally:
+        time.sleep(1)  # until its last process is gone
+        group.rmdir()
+
+
+def test_a_job_killed_for_its_memory(finished, tmp_path):
+    """By the kernel, without a word of the job's own: Snakemake names the job, and with memory the study ends."""
+    project = unfinished(finished, tmp_path / "project", "embedding")
+    with memory_group(450 * 2**20) as processes:  # Snakemake needs less, a job with PyTorch more
+        join = f"echo $$ > {processes} && exec " + shlex.join(project.command("all"))
+        done = subprocess.run(
+            ["bash", "-c", join], cwd=project.folder, env=project.environment(), capture_output=True, text=True
+        )
+    said = done.stdout + done.stderr
+    assert done.returncode and "Killed" in said and "Error in rule embed_images" in said
     project.snakemake("all")
     assert project.tables() == finished.tables()
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from scripts.lib.tables import (
+    column_names,
+    count_rows,
     leading,
     read_arrays,
     read_metadata,
@@ -123,8 +125,9 @@ def test_arrays_that_cannot_be_are_refused_and_no_file_is_left(tmp_path, keys, a
 def test_a_truncated_file_is_an_error_and_not_a_short_table(tmp_path):
     write_arrays(tmp_path / "x", [*"abc"], {"vector": np.ones((3, 4), np.float32)}, {})
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"is damaged .* delete it"):
-        read_arrays(tmp_path / "x")
+    for read in (read_arrays, column_names, count_rows, read_metadata):
+        with pytest.raises(ValueError, match=r"is damaged .* delete it"):
+            read(tmp_path / "x")
 
 
 @given(nps.arrays(np.float32, (4, 3), elements=st.floats(0.5, 100, width=32)))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from scripts.lib.tables import read_arrays, read_table, unit
+from scripts.lib.tables import count_rows, read_arrays, read_table, unit
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ def read_sample(vectors: Sequence[Path], column: str, wanted: set[str]) -> tuple
 
 
 def _read(vectors: Sequence[Path], column: str, largest: int | None) -> tuple[np.ndarray, np.ndarray]:
-    count = sum(pq.read_metadata(path).num_rows for path in vectors)
+    count = sum(count_rows(path) for path in vectors)
     size = int(np.prod(read_arrays(vectors[0], column)[1].shape[1:]))
     if largest is None or 4 * count * size <= largest:
         return read_arrays(vectors, column)

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +33,32 @@ def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
-def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    """One file; a damaged one is named, with what to do."""
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A damaged file is named, with what to do."""
     try:
-        return pq.ParquetFile(path).read(columns=columns)
+        yield
     except FileNotFoundError:
         raise
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    with _named(path):
+        return pq.ParquetFile(path).read(columns=columns)
+
+
+def column_names(path: Path) -> list[str]:
+    """What a file holds, without reading it."""
+    with _named(path):
+        return pq.read_schema(path).names
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file holds, without reading it."""
+    with _named(path):
+        return pq.read_metadata(path).num_rows
 
 
 def write_arrays(
@@ -118,7 +137,8 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
 
 def read_metadata(path: Path) -> dict:
     """The metadata that ``write_arrays`` stored."""
-    return json.loads(pq.read_schema(path).metadata[b"tetrad"])
+    with _named(path):
+        return json.loads(pq.read_schema(path).metadata[b"tetrad"])
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
