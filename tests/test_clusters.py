@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_samples, silhouette_score
 
@@ -102,6 +103,13 @@ def test_components_of_a_wide_space_are_those_of_pca():
     found = clusters.prepare(points, 5)
     expected = PCA(5, svd_solver="full").fit_transform(points)
     np.testing.assert_allclose(found * np.sign((found * expected).sum(0)), expected, atol=1e-5)
+
+
+def test_a_wide_space_is_turned_and_keeps_its_distances():
+    vectors = np.random.default_rng(4).normal(size=(30, 500))
+    found = clusters.prepare(vectors)
+    assert found.shape == (30, 30)
+    np.testing.assert_allclose(pdist(found), pdist(unit(vectors)), atol=1e-5)
 
 
 def test_components_of_latents_fit_into_memory():
