@@ -156,6 +156,14 @@ def project(folder: Path, values: dict) -> None:
     (folder / "scale.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
+def measured(folder: Path) -> pd.DataFrame:
+    """What Snakemake measured of each job, and its rule: the first name below the folder."""
+    files = sorted(folder.rglob("*.tsv"))
+    rules = [path.relative_to(folder).parts[0].removesuffix(".tsv") for path in files]
+    tables = [pd.read_csv(path, sep="\t", na_values="-") for path in files]
+    return pd.concat([table.assign(rule=rule) for table, rule in zip(tables, rules, strict=True)], ignore_index=True)
+
+
 def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """Run one study; time and memory by stage, and what concerns the whole."""
     values = configuration(images)
@@ -174,10 +182,10 @@ def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     whole["no-op"] = snakemake(folder, "--rerun-triggers", "mtime", "--", "all")
     whole["page, MB"] = (folder / "results" / "report.html").stat().st_size / 1e6
     rows = []
-    for rule in sorted(path for path in (folder / "results" / "benchmarks").iterdir()):
-        jobs = pd.concat(pd.read_csv(file, sep="\t", na_values="-") for file in rule.rglob("*.tsv"))
-        peak = memory.peaks.get(rule.name, np.nan)
-        rows.append((rule.name, len(jobs), jobs["s"].sum(), jobs["cpu_time"].sum(), jobs["s"].max(), peak))
+    jobs = measured(folder / "results" / "benchmarks")
+    for rule, part in jobs.groupby("rule"):
+        peak = memory.peaks.get(rule, np.nan)
+        rows.append((rule, len(part), part["s"].sum(), part["cpu_time"].sum(), part["s"].max(), peak))
     return pd.DataFrame(rows, columns=["stage", "jobs", "wall", "cpu", "longest", "peak"]).set_index("stage"), whole
 
 

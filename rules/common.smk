@@ -513,6 +513,7 @@ def report_settings(wildcards):
         "report": STUDY.report.model_dump(),
         "datasets": facts,
         "confidence": STUDY.inference.confidence,
+        "pictures": STUDY.projections.points,
         "study": STUDY.model_dump(exclude={"report"}),
         "identities": {name: PLAN.identity(source) for name, source in sources.items()},
     }

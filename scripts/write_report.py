@@ -33,8 +33,7 @@ LIBRARIES = (
     "umap-learn",
 )
 EXAMPLE_EDGE = 224
-# Images of a dataset that the page holds a thumbnail of; of a larger one a sample, part of what is mapped.
-PICTURED = 20_000
+MOST = 20_000  # images of a dataset that the page holds a thumbnail of, if as many are mapped; above, a sample of them
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):
@@ -53,11 +52,12 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Wording and colours, the datasets, and the whole study as it was configured."""
+    """Wording and colours, the datasets, how many pictures are mapped, and the whole study as it was configured."""
 
     report: Report
     datasets: dict[str, Facts]
     confidence: float
+    pictures: int
     study: dict[str, Any]
     identities: dict[str, str]
 
@@ -81,7 +81,7 @@ def main(
         frames = read_csvs(tables, name)
         manifest = read_table(own(images, name, -3)).sort_values("key", ignore_index=True)
         accepted = manifest[manifest["accepted"]].reset_index(drop=True)
-        drawn = accepted["key"].isin(sample(accepted, "key", PICTURED))
+        drawn = accepted["key"].isin(sample(accepted, "key", min(settings.pictures, MOST)))
         pictured = accepted[drawn].reset_index(drop=True)
         sizes = pictured[["width", "height"]].max(axis=1).tolist() if "width" in pictured else []
         sheets = thumbnails.sheets([Path(p) for p in pictured["path"]], thumbnails.edge_for(sizes))

@@ -49,6 +49,7 @@ def settings(people=True, faces=True):
             "report": {"title": "Who? <b>{{ 7 * 7 }}</b>", "examples": 4},
             "datasets": shown,
             "confidence": 0.95,
+            "pictures": 20_000,
             "study": {"results": "results", "note": HOSTILE[0]},
             "identities": {"miniature": "sha256:abc"},
         }
