@@ -68,7 +68,7 @@ def edge_for(sizes: Sequence[int]) -> int:
 
 
 def sheets(paths: Sequence[Path], edge: int) -> Sheets:
-    """Thumbnails of all pictures, in order; read by as many threads as there are cores, since decoding takes longest."""
+    """Thumbnails of all pictures, in order; all cores read them, since decoding takes longest."""
     uris = []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for start in range(0, len(paths), PER_SHEET):
