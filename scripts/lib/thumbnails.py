@@ -50,7 +50,7 @@ def picture(path: Path, edge: int) -> Image.Image:
             small = image.convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
         return square
-    # Reduced by whole numbers first: a fifth of the time, and no pixel differs by more than one step of 255.
+    # Reduced by whole numbers first: a fifth of the time, and where it was compared one step of 255 from the slow way.
     scale = edge / max(small.size)
     size = tuple(max(1, round(scale * side)) for side in small.size)
     small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
