@@ -9,7 +9,7 @@ from scripts.cli import run
 from scripts.lib.config import Projections
 from scripts.lib.progress import track
 from scripts.lib.projections import project, projection_table
-from scripts.lib.spaces import read_sample, sample
+from scripts.lib.spaces import LARGEST, read_sample, sample
 from scripts.lib.tables import read_table, write_table
 
 
@@ -27,7 +27,7 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], project
     tables = []
     for space, (folder, column, key) in track(settings.spaces.items(), "project", len(settings.spaces), "space"):
         files = [path for path in vectors if path.parent.as_posix().endswith(folder)]
-        keys, values = read_sample(files, column, sample(manifest, key, how.points))
+        keys, values = read_sample(files, column, sample(manifest, key, how.points), largest=LARGEST)
         maps = project(values, **how.model_dump(exclude={"points"}))
         tables.append(projection_table(keys, maps).assign(space=space))
     write_table(projections, pd.concat(tables, ignore_index=True), sort_by=["space", "method", "key"])

@@ -79,6 +79,19 @@ def test_repeats_of_a_unit_are_not_evidence():
     assert often["units"][0] == 40
 
 
+def test_large_units_give_no_more_images_than_the_limit():
+    rng = np.random.default_rng(0)
+    x, activities = draw(4_000, 1, 5), np.repeat(np.arange(40), 100)
+    table = diversity(x, rng.permutation(["a", "b"] * 2_000), units=activities, limit=100, seed=0)
+    assert set(table["method"]) == {"50 subsets of 20, 5 images of each at most; delete-d jackknife"}
+    vendi_inf = table[table["metric"] == "vendi_qinf"]
+    # Groups drawn at random differ by chance only, and 100 images hold what 100 images of no units hold.
+    alone = diversity(x, ["a"] * 4_000, size=100, seed=0).set_index("metric").loc["vendi_qinf", "estimate"]
+    assert ((vendi_inf["low"] < alone) & (alone < vendi_inf["high"])).all()
+    few = diversity(x, ["a"] * 4_000, units=activities, limit=2_000, seed=0)
+    assert set(few["method"]) == {"50 subsets of 20; delete-d jackknife"}
+
+
 def test_small_groups_keep_their_row_and_say_why():
     table = diversity(draw(33, 1, 0), ["a"] * 30 + ["tiny"] * 2 + [None], seed=0)
     assert set(table["group"]) == {"a", "tiny"}

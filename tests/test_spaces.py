@@ -78,3 +78,13 @@ def test_wanted_rows_are_read(space):
     assert list(keys) == ["0007", "0200"] and values.shape == (2, 4, 30, 30)
     keys, values = read_sample(files, "latents", set())
     assert len(keys) == 0 and values.shape == (0, 4, 30, 30)
+
+
+def test_a_large_sample_is_read_through_the_same_directions(space):
+    files, subjects = space
+    wanted = {f"{number:04d}" for number in range(0, 300, 7)}
+    keys, values = read_sample(files, "latents", wanted, largest=0)
+    everything, table = read_space(files, "latents", subjects, "key", largest=0)
+    assert set(keys) == wanted and values.shape == (len(wanted), DIRECTIONS)
+    # A matrix product of other rows beside them differs in the last bits.
+    np.testing.assert_allclose(values, everything[table["key"].isin(wanted)], rtol=1e-4, atol=1e-4)

@@ -86,7 +86,8 @@ def diversity(
     groups : sequence of length n
         Clusters or groups; missing values are left out.
     units : sequence of length n, optional
-        What images are nested in (activities). Then whole units are drawn and counted instead of images.
+        What images are nested in (activities). Then units are drawn and counted instead of images, whole as long as a
+        subset has no more than ``limit`` images; of larger units as many images are drawn each time.
     size : int, optional
         By default half of the smallest group that has ``minimum`` units, at most ``limit``: half, because the
         jackknife needs as many left out.
@@ -114,12 +115,17 @@ def diversity(
         x, count = points[rows], counts[name]
         estimate = np.full(len(labels), np.nan)
         error = estimate.copy()
-        note = ""
+        method = note = ""
         if size is None or count < max(minimum, size + 1):
             note = f"{count} are too few to rarefy" + (f" to {size}" if size else f": at least {minimum} are needed")
         else:
+            nested = pd.factorize(units[rows])[0]
+            each = max(1, limit // size)
+            method = f"{draws} subsets of {size}"
+            if np.bincount(nested).max() > each:
+                method += f", {each} images of each at most"
             with reproducible():
-                scores = _subsets(x, pd.factorize(units[rows])[0], size, draws, np.random.default_rng(seed))
+                scores = _subsets(x, nested, size, each, draws, np.random.default_rng(seed))
             estimate = scores.mean(axis=0)
             error = scores.std(axis=0, ddof=1) * np.sqrt(size / (count - size))
         # The mean distance is unbiased at any size, so all images estimate it.
@@ -135,7 +141,7 @@ def diversity(
                     "estimate": estimate,
                     "low": np.maximum(estimate - z * error, [0, *(1 for _ in ORDERS)]),
                     "high": estimate + z * error,
-                    "method": f"{draws} subsets of {size}; delete-d jackknife" if not note else "",
+                    "method": f"{method}; delete-d jackknife" if method else "",
                     "note": note,
                 }
             )
@@ -144,14 +150,21 @@ def diversity(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _subsets(x: np.ndarray, units: np.ndarray, size: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Scores of random subsets of ``size`` units, shape (draws, 1 + orders)."""
+def _subsets(
+    x: np.ndarray, units: np.ndarray, size: int, each: int, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Scores of random subsets of ``size`` units with at most ``each`` images, shape (draws, 1 + orders)."""
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(np.bincount(units))
     starts = np.concatenate([[0], ends[:-1]])
+
+    def images(unit: int) -> np.ndarray:
+        found = order[starts[unit] : ends[unit]]
+        return found if len(found) <= each else rng.choice(found, each, replace=False)
+
     scores = []
     for _ in range(draws):
         drawn = np.sort(rng.choice(len(ends), size, replace=False))
-        rows = np.concatenate([order[starts[u] : ends[u]] for u in drawn])
+        rows = np.concatenate([images(unit) for unit in drawn])
         scores.append([mean_distance(x[rows]), *vendi(x[rows])])
     return np.array(scores)

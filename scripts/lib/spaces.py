@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # Directions that stand for the many of a space too large to be held; cosines keep to about 1 / sqrt(512).
 DIRECTIONS = 512
-# Bytes of a space that clusters and diversity are made in; with its copies it takes about four times as much.
+# Bytes of a space that clusters, maps and diversity are made in; with its copies it takes about four times as much.
 LARGEST = 2**30
 
 
@@ -48,28 +49,43 @@ def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
     return set(keys.loc[units.isin(drawn.index[drawn.cumsum() <= count]), key])
 
 
-def read_sample(vectors: Sequence[Path], column: str, wanted: set[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and arrays of the wanted rows, file by file."""
-    parts = []
+def read_sample(
+    vectors: Sequence[Path], column: str, wanted: Set[str] | None = None, *, largest: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and arrays of the wanted rows, file by file.
+
+    Parameters
+    ----------
+    vectors : sequence of Path
+        Files with ``key`` and ``column``.
+    wanted : set of str, optional
+        Keys; all of them when left out.
+    largest : int, optional
+        Bytes in float32. Rows that would take more come as unit vectors read through ``DIRECTIONS`` random directions,
+        which keep the cosine of two vectors to about 0.04 (Johnson and Lindenstrauss 1984); the log says so.
+
+    Returns
+    -------
+    keys : ndarray of str, shape (n,)
+    values : ndarray of shape (n, ...) or (n, DIRECTIONS)
+    """
+    count = sum(count_rows(path) for path in vectors) if wanted is None else len(wanted)
+    directions, parts = None, []
     for path in vectors:
         keys, values = read_arrays(path, column)
-        rows = np.array([key in wanted for key in keys], dtype=bool)
-        parts.append((keys[rows], values[rows]))
-    return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
-
-
-def _read(vectors: Sequence[Path], column: str, largest: int | None) -> tuple[np.ndarray, np.ndarray]:
-    count = sum(count_rows(path) for path in vectors)
-    size = int(np.prod(read_arrays(vectors[0], column)[1].shape[1:]))
-    if largest is None or 4 * count * size <= largest:
-        return read_arrays(vectors, column)
-    log.warning("%s: %d x %d numbers are read through %d random directions", vectors[0].parent, count, size, DIRECTIONS)
-    directions = np.random.default_rng(DIRECTIONS).standard_normal((size, DIRECTIONS), np.float32)
-    parts = []
-    for path in vectors:
-        keys, values = read_arrays(path, column)
-        with threadpool_limits(1):  # the order in which threads add changes the last bits
-            parts.append((keys, unit(values) @ directions))
+        size = math.prod(values.shape[1:])
+        if directions is None and largest is not None and 4 * count * size > largest:
+            log.warning(
+                "%s: %d x %d numbers are read through %d random directions", path.parent, count, size, DIRECTIONS
+            )
+            directions = np.random.default_rng(DIRECTIONS).standard_normal((size, DIRECTIONS), np.float32)
+        if wanted is not None:
+            rows = np.array([key in wanted for key in keys], dtype=bool)
+            keys, values = keys[rows], values[rows]
+        if directions is not None:
+            with threadpool_limits(1):  # the order in which threads add changes the last bits
+                values = unit(values) @ directions
+        parts.append((keys, values))
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
 
 
@@ -87,8 +103,7 @@ def read_space(
     key : str
         Column of the subjects that the vectors' keys are in; repeated keys (a prompt of several seeds) count once.
     largest : int, optional
-        Bytes. A space that would take more is read file by file through ``DIRECTIONS`` random directions, which keep
-        the cosine of two vectors to about 0.04 (Johnson and Lindenstrauss 1984); the log says so.
+        Bytes, as in :func:`read_sample`.
 
     Returns
     -------
@@ -102,7 +117,7 @@ def read_space(
     ValueError
         If a vector has no subject: the files are of different runs.
     """
-    keys, values = _read(vectors, column, largest)
+    keys, values = read_sample(vectors, column, largest=largest)
     order = np.argsort(keys, kind="stable")
     table = read_table(subjects).drop_duplicates(key).set_index(key, drop=False).rename_axis(None)
     if missing := set(keys) - set(table.index):
