@@ -1,21 +1,18 @@
 """Structure of 200 000 images x 512 dimensions: time and memory of every step, on synthetic vectors.
 
-``python benchmarks/structure.py [--images N] [--dimensions D]`` prints wall and processor time of each step,
-and fails when the whole takes more than 8 GB or 15 minutes (performance.md, issue 6).
+Run ``python -m benchmarks.structure`` in the root of the repository. It prints wall and processor time of each step,
+and fails when the whole takes more than 8 GB or 15 minutes.
 """
 
-import argparse
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import cyclopts
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.lib import captions, clusters, composition, diversity, rebalance
 
@@ -48,12 +45,8 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=200_000)
-    parser.add_argument("--dimensions", type=int, default=512)
-    arguments = parser.parse_args()
-    vectors, people = synthetic(arguments.images, arguments.dimensions, seed=0)
+def main(*, images: int = 200_000, dimensions: int = 512) -> int:
+    vectors, people = synthetic(images, dimensions, seed=0)
     load = os.getloadavg()[0]
     print(f"{len(vectors)} x {vectors.shape[1]}, {os.cpu_count()} cores, load {load:.1f}, {peak_gb():.2f} GB at first")
     began, began_cpu = time.perf_counter(), time.process_time()
@@ -117,4 +110,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cyclopts.run(main))

@@ -32,9 +32,9 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], referen
         for path in vectors:
             if path.parent.as_posix().endswith(f"/{folder}"):
                 keys, values = read_arrays(path, column)
-                known = pd.Index(keys).isin(manifest.index)
-                rows = manifest.loc[keys[known]]
-                sums.add(values[known].reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
+                found = manifest.index.get_indexer(keys)
+                rows, values = manifest.iloc[found[found >= 0]], values[found >= 0]
+                sums.add(values.reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
         references.append(sums.table(space, **about))
         crosses.append(sums.cross_seed(space, **about))
     for path, tables in ((reference, references), (crossed, crosses)):

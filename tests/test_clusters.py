@@ -16,6 +16,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples, silhouette_
 
 from scripts.lib import clusters
 from scripts.lib.tables import unit
+from tests.conftest import ROOT
 
 
 def blobs(sizes: tuple[int, ...] = (60, 40, 20), dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -236,9 +237,8 @@ def test_any_points_get_labels_by_falling_size(vectors, data):
 
 @pytest.mark.slow
 def test_the_benchmark_runs_and_says_what_is_sampled():
-    script = Path(__file__).resolve().parents[1] / "benchmarks" / "structure.py"
-    command = [sys.executable, script, "--images", "12000", "--dimensions", "64"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "benchmarks.structure", "--images", "12000", "--dimensions", "64"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "HDBSCAN" in result.stdout
     assert "on a sample of 10000 of 12000 points" in result.stdout
     assert "near-duplicates" in result.stdout

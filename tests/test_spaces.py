@@ -86,5 +86,6 @@ def test_a_large_sample_is_read_through_the_same_directions(space):
     keys, values = read_sample(files, "latents", wanted, largest=0)
     everything, table = read_space(files, "latents", subjects, "key", largest=0)
     assert set(keys) == wanted and values.shape == (len(wanted), DIRECTIONS)
-    # A matrix product of other rows beside them differs in the last bits.
-    np.testing.assert_allclose(values, everything[table["key"].isin(wanted)], rtol=1e-4, atol=1e-4)
+    assert np.array_equal(values, everything[table["key"].isin(wanted)])
+    nothing, none = read_sample(files, "latents", set(), largest=-1)
+    assert len(nothing) == 0 and none.shape == (0, DIRECTIONS)

@@ -216,10 +216,11 @@ def normalise(
 
 
 def _unit(vectors: np.ndarray, activities: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(vectors, dtype=np.float64)
+    vectors = np.array(vectors, dtype=np.float64)  # a copy, so that it can be divided in place
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     good = (np.isfinite(norms) & (norms > 0))[:, 0]
     if not good.all():
         name = str(activities[~good][0])
         raise ValueError(f"activity {name!r}: a vector is zero or not finite; exclude its image")
-    return vectors / norms
+    vectors /= norms
+    return vectors

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
+from scipy.sparse import csr_array
 
-from scripts.lib.tables import count_rows, read_arrays, read_table, unit
+from scripts.lib.tables import count_rows, read_arrays, read_table
 
 log = logging.getLogger(__name__)
 
 # Directions that stand for the many of a space too large to be held; cosines keep to about 1 / sqrt(512).
 DIRECTIONS = 512
+BLOCK = 64  # rows that are turned to float32 at a time, so that they stay in the processor's cache
 # Bytes of a space that clusters, maps and diversity are made in; with its copies it takes about four times as much.
 LARGEST = 2**30
 
@@ -61,13 +62,18 @@ def read_sample(
     wanted : set of str, optional
         Keys; all of them when left out.
     largest : int, optional
-        Bytes in float32. Rows that would take more come as unit vectors read through ``DIRECTIONS`` random directions,
-        which keep the cosine of two vectors to about 0.04 (Johnson and Lindenstrauss 1984); the log says so.
+        Bytes in float32. Rows that would take more are read through ``DIRECTIONS`` random directions, which keep the
+        cosine of two vectors to about 0.04; the log says so.
 
     Returns
     -------
     keys : ndarray of str, shape (n,)
     values : ndarray of shape (n, ...) or (n, DIRECTIONS)
+
+    References
+    ----------
+    Charikar, Chen and Farach-Colton (2002): each coordinate is added to one random place with a random sign, which
+    costs as much as reading it.
     """
     count = sum(count_rows(path) for path in vectors) if wanted is None else len(wanted)
     directions, parts = None, []
@@ -78,13 +84,15 @@ def read_sample(
             log.warning(
                 "%s: %d x %d numbers are read through %d random directions", path.parent, count, size, DIRECTIONS
             )
-            directions = np.random.default_rng(DIRECTIONS).standard_normal((size, DIRECTIONS), np.float32)
+            rng = np.random.default_rng(DIRECTIONS)
+            places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.float32([-1, 1]), size)
+            directions = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
         if wanted is not None:
             rows = np.array([key in wanted for key in keys], dtype=bool)
             keys, values = keys[rows], values[rows]
         if directions is not None:
-            with threadpool_limits(1):  # the order in which threads add changes the last bits
-                values = unit(values) @ directions
+            blocks = np.array_split(values.reshape(len(values), size), len(values) // BLOCK + 1)
+            values = np.concatenate([block.astype(np.float32) @ directions for block in blocks])
         parts.append((keys, values))
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
 
