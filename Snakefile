@@ -42,7 +42,7 @@ localrules:
 onstart:
     # To hold a limit on jobs per second, Snakemake 9.27 looks for jobs again a second after each look, and once more for
     # every job that ends: with a hundred jobs done and others waiting, as often as the processor allows. Nothing here
-    # needs the limit, and a look whenever a job ends is enough.
+    # needs the limit (SLURM's plugin loses jobs by it), and a look whenever a job ends is enough.
     workflow.scheduler.job_rate_limiter = None
 
 
