@@ -146,7 +146,7 @@ def new_project(folder: Path, weights: Path) -> Project:
     people |= {"seeds": 2, "neutral_seeds": 3, "shards": {"synthesis": 4, "embedding": 2}}
     people["synthesis"] |= {"steps": 2, "batch_size": 4}
     people.pop("planted")
-    faces["path"] = "weights/faces"
+    faces |= {"path": "weights/faces", "encoders": ["clip"]}
     values["models"]["miniature"]["source"]["path"] = "weights/sdxl"
     for encoder, name in (("clip", "clip"), ("dino", "dino"), ("resnet50", "resnet")):
         values["encoders"][encoder]["source"]["path"] = f"weights/{name}"

@@ -334,6 +334,7 @@ def test_the_audits_of_two_folders_through_the_workflow(project):
         labels = {"file": "captions.csv", "key": "file", "columns": ["where"], "caption": "caption"}
         hair = {"words": {"long": ["long hair"], "short": ["short hair"], "none": ["no hair"]}}
         photos = faces | {"utkface": False, "labels": labels, "zero_shot": {"hair": hair}, "balance": ["hair"]}
+        photos["encoders"] = ["clip", "dino"]
         config["datasets"] = {"faces": faces, "photos": photos}
 
     project.change(two_folders)

@@ -1,7 +1,6 @@
 """The images of one shard of prompts: what is in the store is verified, what is missing is made (design.md)."""
 
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 
 from scripts.lib.config import Synthesis
 from scripts.lib.keys import digest
@@ -122,7 +122,7 @@ def fill_shard(
     requests = [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
     # Two rows may ask for the same pixels (a group's wording found again in the age grid): made once.
     wanted = {digest(made := recipes(request)): (request, made) for request in requests}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         entries, broken = _verify(wanted, store, latent_shape, pool)
         missing = {key: wanted[key] for key in sorted(wanted.keys() - entries.keys())}
         log.info(

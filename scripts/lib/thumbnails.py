@@ -2,13 +2,13 @@
 
 import base64
 import io
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from joblib import cpu_count
 from PIL import Image, UnidentifiedImageError
 
 EDGE = 96  # pixels of a thumbnail, fewer when there are many
@@ -70,7 +70,7 @@ def edge_for(sizes: Sequence[int]) -> int:
 def sheets(paths: Sequence[Path], edge: int) -> Sheets:
     """Thumbnails of all pictures, in order; all cores read them, since decoding takes longest."""
     uris = []
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         for start in range(0, len(paths), PER_SHEET):
             part = paths[start : start + PER_SHEET]
             sheet = Image.new("RGB", (COLUMNS * edge, -(-len(part) // COLUMNS) * edge), PAPER)
