@@ -465,6 +465,8 @@ def analysis_outputs():
 def results_of(name):
     """The tables of a dataset that figures and page read."""
     tables = [path for path in analysis_outputs() if path.startswith(f"{RESULTS}/tables/{name}-")]
+    # A row per image, for other programs: nothing that is drawn or shown.
+    tables = [path for path in tables if not path.endswith("-keep_list.csv")]
     more = [f"{space}-{table}" for space in PLAN.spaces(name) for table in ("association", "diversity")]
     more += ["reference", "cross_seed"] if name in GENERATED else []
     return sorted({*tables, *(f"{RESULTS}/tables/{name}-{table}.csv" for table in more)})
@@ -506,6 +508,7 @@ def report_settings(wildcards):
         facts[name] = {key: drawn[key] for key in ("groups", "contrast", "keys")}
         facts[name]["kind"] = dataset.kind
         facts[name]["model"] = dataset.model if name in GENERATED else None
+        facts[name]["classifier"] = PLAN.main_classifier(name)
         facts[name]["facets"] = [*PLAN.attributes(name), *(["activity"] if name in GENERATED else [])]
     sources = {name: model.source for name, model in STUDY.models.items()}
     sources |= {name: encoder.source for name, encoder in STUDY.encoders.items()}

@@ -40,7 +40,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
     """What the page must know of a dataset beside its tables.
 
     ``keys``: the manifest's column that each space is keyed by; ``facets``: columns to colour and filter by, the first
-    is the axis.
+    is the axis; ``classifier``: of labelled images, the attribute and the classifier that the answer is about.
     """
 
     kind: str
@@ -48,6 +48,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
     contrast: str | None
     keys: dict[str, str]
     facets: list[str]
+    classifier: tuple[str, str] | None
     model: str | None
 
 
@@ -137,8 +138,8 @@ def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) 
     """The dataset in a sentence."""
     if facts.contrast and "contrasts" in frames:
         return headline.answer(frames, facts.contrast, confidence)
-    if "attributes_errors" in frames:
-        return headline.audit_answer(frames["attributes_errors"])
+    if facts.classifier and "attributes_errors" in frames:
+        return headline.audit_answer(frames["attributes_errors"], *facts.classifier)
     associations = [frame for table, frame in frames.items() if table.endswith("-association")]
     if any(map(len, associations)):
         return headline.structure_answer(pd.concat(associations, ignore_index=True))

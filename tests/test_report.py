@@ -32,6 +32,7 @@ def settings(people=True, faces=True):
             "contrast": "young-older",
             "keys": PEOPLE["keys"],
             "facets": ["group", "category", "activity"],
+            "classifier": None,
             "model": "miniature",
         }
     if faces:
@@ -42,6 +43,7 @@ def settings(people=True, faces=True):
             "contrast": None,
             "keys": FACES["keys"],
             "facets": facets,
+            "classifier": ("gender", "man_woman"),
             "model": None,
         }
     return write_report.Settings.model_validate(
@@ -281,6 +283,20 @@ def test_a_folder_that_was_only_clustered_has_an_answer():
         "That the k-means clusters follow “label” at all is not settled"
     )
     assert "nothing to compare" in headline.structure_answer(table[:0]).sentence
+
+
+def test_a_labelled_folder_answers_by_the_classifier_asked_for():
+    rows = [
+        ("gender", "boy_girl", "gender", "female", 0.9, 0.8, 0.95),
+        ("gender", "man_woman", "gender", "male", 0.05, 0.02, 0.1),
+        ("gender", "man_woman", "gender", "female", 0.25, 0.2, 0.3),
+        ("gender", "man_woman", "race", "Asian", 0.6, 0.5, 0.7),
+    ]
+    errors = pd.DataFrame(rows, columns=["target", "classifier", "attribute", "group", "error_rate", "low", "high"])
+    said = headline.audit_answer(errors, "gender", "man_woman").sentence
+    assert said.startswith("Zero-shot gender (man_woman) is wrong for 25\u202f% (20 to 30)")
+    assert "labelled female" in said and "labelled male" in said and "overlap" not in said
+    assert "too few labels" in headline.audit_answer(errors, "gender", "boy_girl").sentence
 
 
 def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):

@@ -134,10 +134,18 @@ def _caution(frames: Mapping[str, pd.DataFrame]) -> str:
     )
 
 
-def audit_answer(errors: pd.DataFrame) -> Answer:
-    """What a labelled folder says: for which label of the first audited attribute the classifier errs most."""
-    target, classifier = errors["target"].iloc[0], errors["classifier"].iloc[0]
-    part = errors[(errors["classifier"] == classifier) & (errors["attribute"] == target) & errors["error_rate"].notna()]
+def audit_answer(errors: pd.DataFrame, target: str, classifier: str) -> Answer:
+    """What a labelled folder says: for which label of an audited attribute one of its classifiers errs most.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        target, classifier, attribute, group, error_rate, low, high (shares of 1); of every attribute and classifier.
+    target, classifier : str
+        The attribute and the classifier that the sentence is about.
+    """
+    part = errors[(errors["target"] == target) & (errors["classifier"] == classifier)]
+    part = part[(part["attribute"] == target) & part["error_rate"].notna()]
     if len(part) < 2:
         return Answer(f"There are too few labels of {target} to compare.", [])
     part = part.sort_values("error_rate", kind="stable")

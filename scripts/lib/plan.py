@@ -209,6 +209,11 @@ class Plan:
             return {}
         return {name: _labels(found) for name, found in settings.zero_shot.items() if name in settings.columns}
 
+    def main_classifier(self, dataset: str) -> tuple[str, str] | None:
+        """What a labelled folder's answer is about: its first audited attribute and that one's first classifier."""
+        attribute = next(iter(self.audited(dataset)), None)
+        return attribute and (attribute, next(iter(self.study.datasets[dataset].zero_shot[attribute])))
+
     def predicted(self, dataset: str) -> dict[str, tuple[str, str]]:
         """Attributes of a folder that only CLIP tells: the column's name, with attribute and first classifier."""
         settings = self.study.datasets[dataset]

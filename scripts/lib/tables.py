@@ -72,8 +72,9 @@ def write_arrays(
     key : sequence of str, length n
         Unique.
     arrays : mapping of str to ndarray of shape (n, ...)
-        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split; anything else
-        becomes ``fixed_shape_tensor`` in its own dtype (float16 for latents and patch tokens).
+        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split, read faster for
+        being declared without nulls; anything else becomes ``fixed_shape_tensor`` in its own dtype (float16 for
+        latents and patch tokens).
     metadata : mapping
         JSON values for the schema: model, weights' sha256, preprocessing, dtype, versions.
 
@@ -87,7 +88,7 @@ def write_arrays(
     if len(np.unique(keys)) < len(keys):
         raise ValueError(f"{path}: a key is repeated")
     columns: dict[str, pa.Array] = {"key": pa.array(keys.tolist(), pa.string())}
-    split = []
+    split: list[str] = []
     for name, array in arrays.items():
         if len(array) != len(keys):
             raise ValueError(f"{path}: {len(keys)} keys but {len(array)} rows of {name}")
@@ -95,11 +96,14 @@ def write_arrays(
             raise ValueError(f"{path}: {name} holds values that are not finite")
         array = np.ascontiguousarray(array[order])
         if array.ndim == 2 and array.dtype == np.float32:
-            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
+            kind = pa.list_(pa.field("element", pa.float32(), nullable=False), array.shape[1])
+            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), type=kind)
             split.append(f"{name}.list.element")
         else:
             columns[name] = _tensor(array)
-    table = pa.table(columns).replace_schema_metadata({"tetrad": json.dumps(dict(metadata), sort_keys=True)})
+    fields = [pa.field(name, column.type, nullable=False) for name, column in columns.items()]
+    about = {"tetrad": json.dumps(dict(metadata), sort_keys=True)}
+    table = pa.table([*columns.values()], schema=pa.schema(fields, metadata=about))
     with atomic(path) as part:
         pq.write_table(
             table, part, compression="zstd", use_dictionary=False, use_byte_stream_split=split, row_group_size=ROW_GROUP
