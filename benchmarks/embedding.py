@@ -1,8 +1,13 @@
-"""Time embedding on a CPU: ours against one image at a time, and against loading DINO anew for every image.
+"""Time embedding on a CPU: ours against one image at a time, and against the way of the original study.
 
 Run ``python -m benchmarks.embedding`` in the root of the repository: CLIP ViT-B/32, DINO ViT-S/16 and ResNet-50 in full
 size with random weights (they time like trained ones; nothing is downloaded), from 768-pixel PNG files. Then vectors in
 Parquet, ours against ``list<float>`` with the defaults. Goals 4, 5 and 7 of performance.md.
+
+The original study's way, after its published notebook (hunsao/embeddings-age-bias-analysis): transformers, one image at
+a time; DINO and its preprocessing loaded for every image and again for every pair of the split product; ResNet-50 and
+the split product's DINO run on both images of each of a quadruplet's three pairs; the latents by encoding the image,
+reduced to 224 pixels, with SDXL's VAE.
 """
 
 import os
@@ -10,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import cyclopts
@@ -20,7 +26,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import timm
 import torch
+from diffusers import AutoencoderKL
 from PIL import Image
+from torchvision.transforms.functional import to_tensor
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    ConvNextImageProcessor,
+    ResNetConfig,
+    ResNetModel,
+    ViTConfig,
+    ViTImageProcessor,
+    ViTModel,
+)
+from transformers.utils.logging import disable_progress_bar
 
 from scripts.lib.config import OpenClip, Timm
 from scripts.lib.encoders import ImageEncoder, fast_bfloat16, load_encoder
@@ -29,7 +49,7 @@ from scripts.lib.tables import read_arrays, unit, write_arrays
 from tests.tiny_encoders import save_clip, save_timm
 
 PIXELS = 768
-BATCH = 32
+BATCH = 128
 
 
 def load(folder: Path, dtype: str) -> dict[str, ImageEncoder]:
@@ -71,14 +91,57 @@ def ours(encoders: dict[str, ImageEncoder], paths: list[Path]) -> dict[str, np.n
     }
 
 
-def one_at_a_time(encoders: dict[str, ImageEncoder], paths: list[Path], reload: Path | None = None) -> None:
-    """Every image on its own, decoded by every model for itself; the model in ``reload`` is loaded for each."""
+def one_at_a_time(encoders: dict[str, ImageEncoder], paths: list[Path]) -> None:
+    """Every image on its own, decoded by every model for itself."""
     for path in paths:
         for encoder in encoders.values():
-            if reload and encoder is encoders["dino"]:
-                timm.create_model(f"local-dir:{reload}", pretrained=True, num_classes=0).eval()
             with Image.open(path) as image, torch.inference_mode():
                 encoder.forward(encoder.transform(image.convert("RGB"))[None].to(encoder.device))
+
+
+class Original:
+    """The original study's models, and what it does with a quadruplet of images."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dino = folder / "dino-vits16"
+        small = ViTConfig(hidden_size=384, num_attention_heads=6, intermediate_size=1536)
+        ViTModel(small, add_pooling_layer=False).save_pretrained(self.dino)
+        ViTImageProcessor().save_pretrained(self.dino)
+        self.clip = CLIPModel(CLIPConfig()).eval()
+        self.clip_processor = CLIPImageProcessor()
+        self.resnet = ResNetModel(ResNetConfig()).eval()
+        self.resnet_processor = ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875)
+        self.vae = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+        ).eval()
+
+    def tokens(self, *images: Image.Image) -> list[torch.Tensor]:
+        """DINO's tokens of one image or of a pair, by a model that is loaded for them."""
+        processor = ViTImageProcessor.from_pretrained(self.dino)
+        pixels = [processor(images=image, return_tensors="pt").pixel_values for image in images]
+        model = ViTModel.from_pretrained(self.dino, add_pooling_layer=False).eval()
+        return [model(each).last_hidden_state for each in pixels]
+
+    def embed(self, paths: list[Path], *, latents: bool) -> None:
+        """Everything that the quadruplets' similarities are computed from, the neutral image first in each."""
+        for start in range(0, len(paths), 4):
+            images = [Image.open(path).convert("RGB") for path in paths[start : start + 4]]
+            pairs = [(images[0], other) for other in images[1:]]
+            with torch.inference_mode():
+                for image in images:
+                    self.clip.get_image_features(**self.clip_processor(images=image, return_tensors="pt"))
+                for image in chain.from_iterable(pairs):
+                    self.resnet(**self.resnet_processor(image.resize((224, 224)), return_tensors="pt"))
+                for image in images:
+                    self.tokens(image)
+                for image in images if latents else ():
+                    pixels = to_tensor(image.resize((224, 224)))[None]
+                    self.vae.encode(pixels).latent_dist.sample()
+                for pair in pairs:
+                    self.tokens(*pair)
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> Iterator[float]:
@@ -123,29 +186,33 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "a CPU")
 
 
-def main(*, images: int = 96, reloads: int = 6, rounds: int = 3) -> None:
+def main(*, images: int = 96, quadruplets: int = 2, rounds: int = 3) -> None:
     """Print the tables.
 
     Parameters
     ----------
     images
-        Images embedded in our way and one at a time.
-    reloads
-        Images embedded in the way that loads DINO for each.
+        Images embedded in our way; one at a time, a quarter of them.
+    quadruplets
+        Quadruplets of images embedded in the original study's way.
     rounds
         How often every way is timed, in turn; the best round counts.
     """
     torch.set_flush_denormal(True)
+    disable_progress_bar()
     kinds = ["float32", "bfloat16"] if fast_bfloat16() else ["float32"]
     with tempfile.TemporaryDirectory() as scratch:
         paths = pictures(Path(scratch) / "pictures", images)
         models = Path(scratch) / "models"
         loaded = {kind: load(models, kind) for kind in kinds}
-        single, few = paths[: max(1, images // 4)], paths[:reloads]
+        original = Original(models)
+        single, few = paths[: max(1, images // 4)], paths[: 4 * quadruplets]
         vectors: dict[str, dict[str, np.ndarray]] = {}
-        anew, one = "float32, DINO loaded for every image", "float32, one image at a time, each model decodes"
+        whole, study = "float32, the original study's way", "float32, the original study's way but for the latents"
+        one = "float32, one image at a time, each model decodes"
         ways = {
-            anew: (len(few), lambda: one_at_a_time(loaded["float32"], few, models / "dino")),
+            whole: (len(few), lambda: original.embed(few, latents=True)),
+            study: (len(few), lambda: original.embed(few, latents=False)),
             one: (len(single), lambda: one_at_a_time(loaded["float32"], single)),
         }
         for kind in kinds:
@@ -157,12 +224,11 @@ def main(*, images: int = 96, reloads: int = 6, rounds: int = 3) -> None:
         load_now = f"load {os.getloadavg()[0]:.1f}"
         print(f"{processor()}, {torch.get_num_threads()} threads, {load_now}; torch {torch.__version__}, open_clip")
         print(f"{open_clip.__version__}, timm {timm.__version__}; {images} PNGs of {PIXELS} px; best of {rounds}\n")
-        base, slowest = min(times[one]), min(times[anew])
-        print("| way | s/image | images/s | against one at a time | against loading DINO anew |")
+        print("| way | s/image | times as fast as one at a time | the original but for latents | the original |")
         print("| --- | ---: | ---: | ---: | ---: |")
         for way, found in times.items():
-            best = min(found)
-            print(f"| {way} | {best:.3f} | {1 / best:.1f} | {base / best:.2f} | {slowest / best:.1f} |")
+            ratios = [min(times[other]) / min(found) for other in (one, study, whole)]
+            print(f"| {way} | {min(found):.3f} | {ratios[0]:.2f} | {ratios[1]:.1f} | {ratios[2]:.1f} |")
         for name in loaded["float32"] if "bfloat16" in vectors else ():
             cosines = (unit(vectors["float32"][name]) * unit(vectors["bfloat16"][name])).sum(1)
             print(f"\n{name}: cosine between float32 and bfloat16 at least 1 - {1 - cosines.min():.1e}", end="")

@@ -345,7 +345,7 @@ class OpenClip(Strict):
         description="Type of the image tower's weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
         "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
     )
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
 
 
 class Timm(Strict):
@@ -363,7 +363,7 @@ class Timm(Strict):
         description="Type of the weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
         "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
     )
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
 
     @model_validator(mode="after")
     def _tokens_need_a_transformer(self):
@@ -378,7 +378,7 @@ class Vae(Strict):
     library: Literal["vae"] = Field(description="`vae`.")
     source: Source = Field(description="A pipeline's folder or repository, with a `vae` subfolder.")
     size: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels of the square the image is resized to.")
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch.")
+    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
 
 
 Encoder = Annotated[OpenClip | Timm | Vae, Field(discriminator="library")]

@@ -24,6 +24,10 @@ from scripts.lib.keys import file_digest
 
 Arrays = dict[str, np.ndarray]
 
+# A CPU is no faster with more, and the memory of larger batches is asked of the system anew for each: with 128 images
+# ResNet-50 took twice as long (benchmarks/README.md).
+CPU_BATCH = 16
+
 
 @dataclass(frozen=True)
 class ImageEncoder:
@@ -86,14 +90,15 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
         "dtype": "float32" if isinstance(settings, Vae) else settings.dtype,
         "versions": {name: version(name) for name in ("torch", "open_clip_torch", "timm", "diffusers", "pillow")},
     }
-    return ImageEncoder(transform, forward, settings.batch_size, metadata, device())
+    batch_size = min(settings.batch_size, CPU_BATCH) if device().type == "cpu" else settings.batch_size
+    return ImageEncoder(transform, forward, batch_size, metadata, device())
 
 
 def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Give the model's weights their type; what is returned does the same to a batch.
+    """Give the model's weights their type and order; what is returned does the same to a batch.
 
-    Weights, not autocast, which would convert them anew for every batch; channels last, which is how such
-    convolutions are fastest.
+    Weights, not autocast, which would convert them anew for every batch; channels last, which is how convolutions are
+    fastest.
 
     Raises
     ------
@@ -104,12 +109,11 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
     ----------
     performance.md, embedding on a CPU.
     """
-    if dtype == "float32":
-        return lambda batch: batch
-    if device().type == "cpu" and not fast_bfloat16():
+    if dtype == "bfloat16" and device().type == "cpu" and not fast_bfloat16():
         raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")
-    model.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
-    return lambda batch: batch.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+    form = {"dtype": getattr(torch, dtype), "memory_format": torch.channels_last}
+    model.to(**form)
+    return lambda batch: batch.to(**form)
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
