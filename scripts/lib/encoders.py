@@ -25,7 +25,7 @@ from scripts.lib.keys import file_digest
 Arrays = dict[str, np.ndarray]
 
 # A CPU is no faster with more, and the memory of larger batches is asked of the system anew for each: with 128 images
-# ResNet-50 took twice as long (benchmarks/README.md).
+# ResNet-50 takes 1.4 times as long (benchmarks/README.md).
 CPU_BATCH = 16
 
 
