@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from scripts.lib import encoders
 from scripts.lib.config import OpenClip, Timm, Vae
 from scripts.lib.encoders import fast_bfloat16, load_encoder, load_text_encoder, weights_digest
 from scripts.lib.images import decode
@@ -70,6 +71,13 @@ def test_clip_embeds_in_the_order_of_the_images(weights, pictures):
 def test_the_batch_size_changes_no_vector(weights, pictures, batch_size):
     expected = embed(clip(weights / "clip"), pictures)["vector"]
     assert np.allclose(embed(clip(weights / "clip", batch_size=batch_size), pictures)["vector"], expected, atol=1e-6)
+
+
+def test_batches_on_a_cpu_are_small(weights, pictures, monkeypatch):
+    monkeypatch.setattr(encoders, "device", lambda: torch.device("cpu"))
+    encoder = load_encoder(clip(weights / "clip", batch_size=4096))
+    sizes = [len(arrays["vector"]) for arrays in encoder.embed(pictures * 7, decode)]
+    assert sizes == [16, 16, 3]
 
 
 def test_no_images_give_no_batch(weights):
