@@ -26,7 +26,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import timm
 import torch
-from diffusers import AutoencoderKL
 from PIL import Image
 from torchvision.transforms.functional import to_tensor
 from transformers import (
@@ -42,6 +41,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from benchmarks.synthesis import full_vae
 from scripts.lib.config import OpenClip, Timm
 from scripts.lib.encoders import ImageEncoder, fast_bfloat16, load_encoder
 from scripts.lib.images import decode
@@ -111,12 +111,7 @@ class Original:
         self.clip_processor = CLIPImageProcessor()
         self.resnet = ResNetModel(ResNetConfig()).eval()
         self.resnet_processor = ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875)
-        self.vae = AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(128, 256, 512, 512),
-            layers_per_block=2,
-        ).eval()
+        self.vae = full_vae().eval()
 
     def tokens(self, *images: Image.Image) -> list[torch.Tensor]:
         """DINO's tokens of one image or of a pair, by a model that is loaded for them."""

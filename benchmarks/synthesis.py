@@ -70,6 +70,18 @@ class Timing:
         return self.images / self.seconds
 
 
+def full_vae() -> AutoencoderKL:
+    """SDXL's VAE in full size with random weights."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        sample_size=1024,
+        scaling_factor=0.13025,
+    )
+
+
 def full_size(folder: Path) -> Path:
     """SDXL base's architecture with random weights, in float16; the VAE that decodes in float16 in ``vae_fast``."""
     if (folder / "model_index.json").is_file():
@@ -90,14 +102,7 @@ def full_size(folder: Path) -> Path:
             addition_time_embed_dim=256,
             projection_class_embeddings_input_dim=2816,
         )
-        vae = AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(128, 256, 512, 512),
-            layers_per_block=2,
-            sample_size=1024,
-            scaling_factor=0.13025,
-        )
+        vae = full_vae()
         vocabulary = {"bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
         small = CLIPTextConfig(
             hidden_size=768,

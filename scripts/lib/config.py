@@ -334,6 +334,9 @@ class FolderDataset(Strict):
         return self
 
 
+BatchSize = Annotated[int, Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")]
+
+
 class OpenClip(Strict):
     """An open_clip model: embeds images and prompts."""
 
@@ -345,7 +348,7 @@ class OpenClip(Strict):
         description="Type of the image tower's weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
         "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
     )
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
+    batch_size: BatchSize
 
 
 class Timm(Strict):
@@ -363,7 +366,7 @@ class Timm(Strict):
         description="Type of the weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
         "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
     )
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
+    batch_size: BatchSize
 
     @model_validator(mode="after")
     def _tokens_need_a_transformer(self):
@@ -378,7 +381,7 @@ class Vae(Strict):
     library: Literal["vae"] = Field(description="`vae`.")
     source: Source = Field(description="A pipeline's folder or repository, with a `vae` subfolder.")
     size: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels of the square the image is resized to.")
-    batch_size: int = Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")
+    batch_size: BatchSize
 
 
 Encoder = Annotated[OpenClip | Timm | Vae, Field(discriminator="library")]
