@@ -185,7 +185,7 @@ def ours(
     folder: Path, vae: Path | None, settings: Synthesis, prompts: pd.DataFrame, out: Path
 ) -> tuple[Timing, sampler.Sampler]:
     """One of our profiles: the code that a shard job runs."""
-    requests = _requests(prompts)
+    requests = requests_of(prompts)
     begun = time.perf_counter()
     model = sampler.Sampler(folder, vae, settings, None)
     model.prepare(requests)
@@ -232,7 +232,8 @@ def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
     return best
 
 
-def _requests(prompts: pd.DataFrame) -> list[Request]:
+def requests_of(prompts: pd.DataFrame) -> list[Request]:
+    """The images that a table of prompts asks for."""
     return [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
 
 
@@ -251,7 +252,8 @@ def _memory() -> float | None:
     return torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else None
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The GPU's name, or the CPU's and how many threads compute."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -308,7 +310,7 @@ def main(
     )
     activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
     prompts = write_prompts(activity, PROMPTS, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
-    requests = _requests(prompts)[:originals]
+    requests = requests_of(prompts)[:originals]
     try:
         timings = [original(folder, settings, requests, scratch / "original")]
         for profile in ("reference", "fast"):
@@ -322,7 +324,7 @@ def main(
         work, limit = flops(made, requests[0]), matmul_rate(made.device, made.dtype)
     finally:
         shutil.rmtree(scratch)
-    print(f"\n{_machine()}; torch {torch.__version__}; {folder}, {pixels} px, {steps} steps, guidance 7.5")
+    print(f"\n{machine()}; torch {torch.__version__}; {folder}, {pixels} px, {steps} steps, guidance 7.5")
     print(f"{work / 1e12:.3g} TFLOP per image; a matrix product reaches {limit / 1e12:.3g} TFLOP/s in {made.dtype}\n")
     print("| way | s/image | images/s | ratio | of the limit | GPU idle for writing | start, s | GPU memory, GiB |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")

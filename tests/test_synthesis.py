@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch._dynamo.testing import CompileCounter
 
+from benchmarks import devices
 from scripts import synthesise
 from scripts.lib import sampler
 from scripts.lib.activities import Activity
@@ -25,7 +29,8 @@ from scripts.lib.keys import digest
 from scripts.lib.prompts import write_prompts
 from scripts.lib.store import Store
 from scripts.lib.synthesis import MANIFEST, Request, Sample, fill_shard, recipe
-from scripts.lib.tables import read_arrays, read_table, write_table
+from scripts.lib.tables import read_arrays, read_table, unit, write_table
+from tests.conftest import ROOT
 from tests.tiny import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
 
 SETTINGS = Synthesis(
@@ -147,6 +152,25 @@ def test_the_miniature_gives_the_same_bits_in_any_order():
     first = run(folder, REQUESTS, batch_size=8)
     again = run(folder, REQUESTS[::-1], batch_size=8)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.slow
+def test_another_processor_differs_by_rounding_only(tmp_path):
+    """With an older one's instructions pixels differ by two steps of 255 at most, and vectors point the same way."""
+    own = devices.CPU | {"OMP_NUM_THREADS": "1"}
+    ways = {"own": own, "older": own | devices.SSE4}
+    for name, changes in ways.items():
+        command = [sys.executable, "-m", "benchmarks.devices", "make", tmp_path / f"{name}.npz"]
+        options = ["--images", "4", "--profile", "reference"]
+        subprocess.run([*command, *options], env=os.environ | changes, check=True, cwd=ROOT)
+    own, older = (dict(np.load(tmp_path / f"{name}.npz")) for name in ways)
+    if np.array_equal(own["latents"], older["latents"]):
+        pytest.skip("the libraries took the same instructions all the same")
+    for row in range(4):
+        pictures = (Sample(arrays["image"][row], arrays["latents"][row], "") for arrays in (own, older))
+        assert close(*pictures)
+    for encoder in own.keys() - {"image", "latents"}:
+        assert (unit(own[encoder]) * unit(older[encoder])).sum(1).min() > 1 - 1e-5
 
 
 def test_threads_share_a_batch_evenly():
