@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from scripts.lib.files import atomic
 
-ROW_GROUP = 16_384
+# Row groups are read side by side: small ones keep all threads at work.
+ROW_GROUP = 8_192
 
 
 def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[str] = ()) -> None:
@@ -46,7 +47,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
     with _named(path):
-        return pq.ParquetFile(path).read(columns=columns)
+        return pq.read_table(path, columns=columns, partitioning=None)
 
 
 def column_names(path: Path) -> list[str]:
@@ -129,13 +130,13 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
     keys, values = [], []
     for path in paths:
         table = _read(path, ["key", column])
-        array = table[column].combine_chunks()
-        kind = array.type
-        if isinstance(kind, pa.FixedShapeTensorType):
-            values.append(array.to_numpy_ndarray())
-        else:
-            values.append(array.flatten().to_numpy().reshape(-1, kind.list_size))
-        keys.append(table["key"].to_numpy(zero_copy_only=False).astype(str))
+        keys.append(table["key"].to_numpy(zero_copy_only=False))
+        # Chunk by chunk, without a copy until all are put together.
+        for chunk in table[column].chunks:
+            if isinstance(chunk, pa.FixedShapeTensorArray):
+                values.append(chunk.to_numpy_ndarray())
+            else:
+                values.append(chunk.flatten().to_numpy().reshape(-1, chunk.type.list_size))
     return np.concatenate(keys), np.concatenate(values)
 
 
