@@ -86,15 +86,18 @@ def compare(*, images: int = 64) -> None:
     base = found.pop("CPU")
     encoders = [name for name in base if name not in ("image", "latents")]
     print(f"{machine()}; torch {torch.__version__}; {len(base['image'])} images of {base['image'].shape[1]} px\n")
-    print("| way | equal images | pixels: mean, largest of 255 | latents, largest | " + " | ".join(encoders) + " |")
-    print("| --- | ---: | ---: | ---: |" + " ---: |" * len(encoders))
+    columns = ["way", "equal images", "pixels: mean, largest of 255", "latents, largest"]
+    columns += [f"{name}, 1 - cosine" for name in encoders]
+    print("| " + " | ".join(columns) + " |")
+    print("| --- |" + " ---: |" * len(columns[1:]))
     for way, arrays in found.items():
         pixels = np.abs(arrays["image"].astype(int) - base["image"])
         latents = np.abs(arrays["latents"].astype(np.float32) - base["latents"].astype(np.float32))
-        cosines = [(unit(arrays[name]) * unit(base[name])).sum(1).min() for name in encoders]
+        # 1 - cosine, which float32 would drown in rounding if it were computed as such.
+        apart = [((unit(arrays[name]) - unit(base[name])) ** 2).sum(1).max() / 2 for name in encoders]
         print(
             f"| {way} | {(pixels.max((1, 2, 3)) == 0).mean():.0%} | {pixels.mean():.4f}, {pixels.max()} "
-            f"| {latents.max():.4f} | " + " | ".join(f"{1 - cosine:.0e}" for cosine in cosines) + " |"
+            f"| {latents.max():.4f} | " + " | ".join(f"{distance:.0e}" for distance in apart) + " |"
         )
 
 
