@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -145,13 +146,24 @@ def test_two_threads_give_the_same_bits_in_any_order(sdxl, two_threads, size):
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
 
 
+MINIATURE = ROOT / "resources" / "miniature" / "sdxl"
+
+
 def test_the_miniature_gives_the_same_bits_in_any_order():
-    folder = Path(__file__).parents[1] / "resources" / "miniature" / "sdxl"
-    if not (folder / "unet" / "diffusion_pytorch_model.safetensors").is_file():
-        pytest.skip(f"{folder} is not trained yet")
-    first = run(folder, REQUESTS, batch_size=8)
-    again = run(folder, REQUESTS[::-1], batch_size=8)[::-1]
+    first = run(MINIATURE, REQUESTS, batch_size=8)
+    again = run(MINIATURE, REQUESTS[::-1], batch_size=8)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_the_miniature_as_any_pipeline_makes_the_same_pictures(monkeypatch):
+    """What is embedded once for SDXL, other pipelines embed for each batch."""
+    expected = run(MINIATURE, REQUESTS, batch_size=4)
+    embed = Mock()
+    monkeypatch.setattr(sampler, "StableDiffusionXLPipeline", FluxPipeline)
+    monkeypatch.setattr(sampler.Sampler, "_embed", embed)
+    found = run(MINIATURE, REQUESTS, batch_size=4)
+    embed.assert_not_called()
+    assert all(close(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.slow
