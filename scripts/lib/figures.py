@@ -13,10 +13,10 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from scripts.lib.rounding import MINUS, plain
 from scripts.lib.style import DIVERGING, GRID, INK, MARKERS, MUTED, ON_DARK, ON_LIGHT, PAPER, STYLE, colours
 
 WIDTH = 7.2  # inches
-MINUS = "\N{MINUS SIGN}"
 SPACES = {
     "latents": "Latents",
     "resnet50": "ResNet-50",
@@ -213,7 +213,7 @@ def categories(table: pd.DataFrame, contrast: str) -> Figure:
     for y, x in np.ndindex(size.shape):
         if np.isfinite(value := gap.iat[y, x]):
             dark = abs(size.iat[y, x]) > 0.65 * limit
-            text = f"{value:+.3f}".replace("-", MINUS) + ("*" if sure.iat[y, x] is True or sure.iat[y, x] == 1 else "")
+            text = plain(value, 3, signed=True) + ("*" if sure.iat[y, x] is True or sure.iat[y, x] == 1 else "")
             axes.text(x, y, text, ha="center", va="center", fontsize=7, color=ON_DARK if dark else ON_LIGHT)
     _labels(axes, list(names))
     axes.set_xticks(range(len(rows)), [space_label(*row) for row in rows], rotation=25, ha="right")
@@ -364,14 +364,12 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str],
         axes.grid(False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    grid.flat[0].legend(loc="lower right", handletextpad=0.1, fontsize=7.5)
-    figure.supxlabel("Planted share", fontsize=9)
-    figure.supylabel("Estimated share", fontsize=9)
+    # Of the whole figure: in a panel it would hide points.
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(groups))
     count = points["activity_id"].nunique()
-    figure.suptitle(
-        f"n = {count} activities; figures in the panels are means over groups; vertical lines: intervals over seeds",
-        fontsize=8, color=MUTED, x=0.02, ha="left",
-    )  # fmt: skip
+    note = f"n = {count} activities; figures in the panels are means over groups; vertical lines: intervals over seeds"
+    figure.supxlabel(f"Planted share\n{note}", fontsize=8)
+    figure.supylabel("Estimated share", fontsize=8)
     return figure
 
 
