@@ -14,7 +14,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from scripts.lib.rounding import MINUS, plain
-from scripts.lib.style import DIVERGING, GRID, INK, MARKERS, MUTED, ON_DARK, ON_LIGHT, PAPER, STYLE, colours
+from scripts.lib.style import DIVERGING, GRID, INK, MARKERS, MUTED, NEUTRAL, ON_DARK, ON_LIGHT, PAPER, STYLE, colours
 
 WIDTH = 7.2  # inches
 SPACES = {
@@ -422,7 +422,8 @@ def maps(points: pd.DataFrame, title: str, colour: Mapping[str, str]) -> Figure:
         part = points[points["method"] == method]
         for axes, shown in zip(line, [None, *groups], strict=False):
             if shown is not None:
-                axes.scatter(part["x"], part["y"], size * 0.6, color=GRID, linewidths=0, rasterized=True)
+                # A bitmap keeps its colours when the page turns dark: transparent grey recedes on both.
+                axes.scatter(part["x"], part["y"], size * 0.6, color=NEUTRAL, linewidths=0, alpha=0.25, rasterized=True)
             order = part.sample(frac=1, random_state=0) if shown is None else part[part["group"] == shown]
             tone = order["group"].map(colour).fillna(MUTED)
             axes.scatter(order["x"], order["y"], size, color=tone, linewidths=0, alpha=0.8, rasterized=True)
