@@ -190,3 +190,12 @@ def test_categories_and_missing_cells(tmp_path):
 def test_numbers_have_ten_digits_and_lines_end_alike(tmp_path):
     write_csv(tmp_path / "x.csv", pd.DataFrame({"value": [1 / 3, 1e-12, 1e20, np.nan]}))
     assert (tmp_path / "x.csv").read_bytes() == b'value\n0.3333333333\n1e-12\n1e+20\n""\n'
+
+
+@pytest.mark.parametrize(("shape", "rows"), [((512,), 8_192), ((4, 96, 96), 455)])
+def test_a_row_group_of_wide_arrays_has_fewer_rows(tmp_path, shape, rows):
+    keys = [f"{number:05}" for number in range(rows + 1)]
+    write_arrays(tmp_path / "x", keys, {"vector": np.zeros((rows + 1, *shape), np.float32)}, {})
+    metadata = pq.read_metadata(tmp_path / "x")
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [rows, 1]
+    assert read_arrays(tmp_path / "x")[1].shape == (rows + 1, *shape)

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 
 from scripts.lib.files import atomic
 
-# Row groups are read side by side: small ones keep all threads at work.
+# Row groups are read side by side: small ones keep all threads at work. Of wide arrays they hold fewer rows, because a
+# reader needs several times the memory of the groups it is at.
 ROW_GROUP = 8_192
+GROUP_NUMBERS = 2**24
 
 
 def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[str] = ()) -> None:
@@ -47,7 +49,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
     with _named(path):
-        return pq.read_table(path, columns=columns, partitioning=None)
+        return pq.read_table(path, columns=columns, partitioning=None, pre_buffer=False)
 
 
 def column_names(path: Path) -> list[str]:
@@ -103,11 +105,17 @@ def write_arrays(
         else:
             columns[name] = _tensor(array)
     fields = [pa.field(name, column.type, nullable=False) for name, column in columns.items()]
+    width = max([1, *(math.prod(array.shape[1:]) for array in arrays.values())])
     about = {"tetrad": json.dumps(dict(metadata), sort_keys=True)}
     table = pa.table([*columns.values()], schema=pa.schema(fields, metadata=about))
     with atomic(path) as part:
         pq.write_table(
-            table, part, compression="zstd", use_dictionary=False, use_byte_stream_split=split, row_group_size=ROW_GROUP
+            table,
+            part,
+            compression="zstd",
+            use_dictionary=False,
+            use_byte_stream_split=split,
+            row_group_size=min(ROW_GROUP, max(1, GROUP_NUMBERS // width)),
         )
 
 
