@@ -18,11 +18,9 @@ import torch
 import yaml
 from PIL import Image
 
-from benchmarks.synthesis import machine, requests_of
-from scripts.lib.activities import Activity
+from benchmarks.synthesis import cooking, machine, requests_of
 from scripts.lib.config import parse_study
 from scripts.lib.encoders import load_encoder
-from scripts.lib.prompts import write_prompts
 from scripts.lib.sampler import Sampler
 from scripts.lib.tables import unit
 
@@ -49,11 +47,9 @@ def make(out: Path, *, images: int, profile: str) -> None:
     torch.set_flush_denormal(True)
     study = parse_study(yaml.safe_load(STUDY.read_text()), str(STUDY))
     people = study.datasets["people"]
-    activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
-    prompts = write_prompts(activity, people.prompts, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
     settings = people.synthesis.model_copy(update={"profile": profile})
     sampler = Sampler(Path(study.models[people.model].source.folder), None, settings, None)
-    samples = [sample for batch in sampler.run(requests_of(prompts)) for sample in batch]
+    samples = [sample for batch in sampler.run(requests_of(cooking(people.prompts, images))) for sample in batch]
     arrays = {name: np.stack([getattr(sample, name) for sample in samples]) for name in ("image", "latents")}
     for name, chosen in study.encoders.items():
         encoder = load_encoder(chosen)

@@ -41,7 +41,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from benchmarks.synthesis import full_vae
+from benchmarks.synthesis import full_vae, processor
 from scripts.lib.config import OpenClip, Timm
 from scripts.lib.encoders import ImageEncoder, fast_bfloat16, load_encoder
 from scripts.lib.images import decode
@@ -173,12 +173,6 @@ def parquet(folder: Path) -> None:
     print("| --- | ---: | ---: | ---: |")
     for name, (read, size) in rows.items():
         print(f"| {name} | {read:.3f} | {slowest / read:.1f} | {size:.2f} |")
-
-
-def processor() -> str:
-    """The CPU's name, where the system tells."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "a CPU")
 
 
 def main(*, images: int = 96, quadruplets: int = 2, rounds: int = 3) -> None:

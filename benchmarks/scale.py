@@ -26,7 +26,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from benchmarks.embedding import processor
+from benchmarks.synthesis import processor
 from scripts.lib.config import parse_study
 from scripts.lib.keys import digest
 from scripts.lib.plan import Plan

@@ -8,7 +8,6 @@ performance.md.
 """
 
 import json
-import platform
 import shutil
 import tempfile
 import time
@@ -233,6 +232,12 @@ def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
     return best
 
 
+def cooking(wording: Prompts, images: int) -> pd.DataFrame:
+    """So many prompts of one activity, a quadruplet for each seed."""
+    activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
+    return write_prompts(activity, wording, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
+
+
 def requests_of(prompts: pd.DataFrame) -> list[Request]:
     """The images that a table of prompts asks for."""
     return [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
@@ -257,9 +262,13 @@ def machine() -> str:
     """The GPU's name, or the CPU's and how many threads compute."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
+    return f"{processor()}, {torch.get_num_threads()} threads"
+
+
+def processor() -> str:
+    """The CPU's name, where the system tells."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name}, {torch.get_num_threads()} threads"
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "a CPU")
 
 
 def _difference(a: dict[Request, np.ndarray], b: dict[Request, np.ndarray]) -> str:
@@ -313,8 +322,7 @@ def main(
         noise="paired",
         batch_size=batch,
     )
-    activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
-    prompts = write_prompts(activity, PROMPTS, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
+    prompts = cooking(PROMPTS, images)
     requests = requests_of(prompts)[:originals]
     try:
         timings = [original(folder, settings, requests, scratch / "original")]

@@ -27,8 +27,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None:
     torch.set_flush_denormal(True)
-    # Float32 means float32: left to itself, cuDNN convolves with 10 of the 23 bits.
-    torch.backends.cudnn.allow_tf32 = False
     manifest = read_table(images, columns=["key", "path", "sha256", "accepted"])
     # Two wordings may be the same prompt (the age grid's words): one image, one vector.
     manifest = manifest[manifest["accepted"]].drop_duplicates("key").sort_values("key")

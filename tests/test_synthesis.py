@@ -293,7 +293,7 @@ def test_a_scheduler_that_does_not_fit_is_refused(tmp_path):
 
 
 def test_the_few_step_study_runs(sdxl):
-    study = yaml.safe_load((Path(__file__).parents[1] / "config" / "turbo.yaml").read_text())
+    study = yaml.safe_load((ROOT / "config" / "turbo.yaml").read_text())
     settings = Synthesis.model_validate({**study["datasets"]["people"]["synthesis"], "width": 64, "height": 64})
     loaded = sampler.Sampler(sdxl, None, settings, None)
     (samples,) = loaded.run(REQUESTS)

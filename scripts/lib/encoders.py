@@ -80,6 +80,8 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
     ValueError
         If the folder has no safetensors, or the model is not what the settings say (QuickGELU, tokens).
     """
+    # Float32 means float32: left to itself, cuDNN convolves with 10 of the 23 bits.
+    torch.backends.cudnn.allow_tf32 = False
     folder = Path(settings.source.folder)
     make = {OpenClip: _open_clip, Timm: _timm, Vae: _vae}[type(settings)]
     transform, forward, preprocessing = make(settings, folder)
