@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Every job imports PyTorch: without compiled bytecode that takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 CORES ?= all
-# As many GPU jobs at a time as the machine has GPUs, each on its own (scripts/lib/devices.py); one without any.
+# As many GPU jobs at a time as the machine has GPUs, each on its own (untold/base/devices.py); one without any.
 GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v '^0$$'),1)
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
@@ -51,13 +51,13 @@ lock: environment ## pin the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --no-header --no-annotate pyproject.toml --output-file requirements.lock
 	@$(MAKE) --no-print-directory environment
-	@$(BIN)/python -m scripts.document_dependencies
+	@$(BIN)/python -m scripts.documents.document_dependencies
 
 audit: environment ## known vulnerabilities of the locked dependencies (asks the package index and its database)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
-docs: environment ## config/schema.json and config/README.md from the models in scripts/lib/config.py
-	@$(BIN)/python -m scripts.document_config
+docs: environment ## config/schema.json and config/README.md from the models in untold/study/schema.py
+	@$(BIN)/python -m scripts.documents.document_config
 
 clean: ## remove what the default study made
 	rm -rf results .snakemake

@@ -1,4 +1,4 @@
-"""Tetrad: measure demographic bias in text-to-image models through embeddings."""
+"""Untold: measure demographic bias in text-to-image models through embeddings."""
 
 import shutil
 

@@ -19,10 +19,10 @@ import yaml
 from PIL import Image
 
 from benchmarks.synthesis import cooking, machine, requests_of
-from scripts.lib.config import parse_study
-from scripts.lib.encoders import load_encoder
-from scripts.lib.sampler import Sampler
-from scripts.lib.tables import unit
+from untold.data.vectors import unit
+from untold.models.encoders import load_encoder
+from untold.study.schema import parse_study
+from untold.synthesis.sampler import Sampler
 
 STUDY = Path("config/config.yaml")
 CPU = {"CUDA_VISIBLE_DEVICES": ""}

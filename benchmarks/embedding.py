@@ -42,11 +42,12 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.synthesis import full_vae, processor
-from scripts.lib.config import OpenClip, Timm
-from scripts.lib.encoders import ImageEncoder, fast_bfloat16, load_encoder
-from scripts.lib.images import decode
-from scripts.lib.tables import read_arrays, unit, write_arrays
 from tests.tiny_encoders import save_clip, save_timm
+from untold.data.parquet import read_arrays, write_arrays
+from untold.data.vectors import unit
+from untold.images.decode import decode
+from untold.models.encoders import ImageEncoder, fast_bfloat16, load_encoder
+from untold.study.schema_encoders import OpenClip, Timm
 
 PIXELS = 768
 BATCH = 128

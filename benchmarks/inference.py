@@ -12,8 +12,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from scripts.lib import age_grid, inference, misclassification, nearest, specification, variance
-from scripts.lib.reference import ReferenceSums
+from untold.judges import age_grid, correction
+from untold.similarity import nearest
+from untold.similarity.reference import ReferenceSums
+from untold.statistics import contrasts, specification, variance
 
 RESAMPLES = 10_000
 GROUPS = ["young", "middle", "older"]
@@ -123,19 +125,19 @@ def full_study() -> None:
     similarity, images, ages = study(), predictions(), age_similarity()
     print(f"{len(similarity)} similarities, {RESAMPLES} resamples and permutations")
     steps: dict[str, Callable[[], object]] = {
-        "group_means": lambda: inference.group_means(similarity, **BOOTSTRAP),
-        "contrasts": lambda: inference.contrasts(similarity, PAIRS, **TESTED),
-        "net_of_placebo": lambda: inference.net_of_placebo(similarity, GROUPS, ["placebo_a"], **TESTED),
-        "by_category": lambda: inference.by_category(similarity, PAIRS, **TESTED),
-        "by_activity": lambda: inference.by_activity(similarity, PAIRS, confidence=0.95),
-        "page_trend": lambda: inference.page_trend(similarity, GROUPS, **BOOTSTRAP),
-        "equivalence": lambda: inference.equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
+        "group_means": lambda: contrasts.group_means(similarity, **BOOTSTRAP),
+        "contrasts": lambda: contrasts.contrasts(similarity, PAIRS, **TESTED),
+        "net_of_placebo": lambda: contrasts.net_of_placebo(similarity, GROUPS, ["placebo_a"], **TESTED),
+        "by_category": lambda: contrasts.by_category(similarity, PAIRS, **TESTED),
+        "by_activity": lambda: contrasts.by_activity(similarity, PAIRS, confidence=0.95),
+        "page_trend": lambda: contrasts.page_trend(similarity, GROUPS, **BOOTSTRAP),
+        "equivalence": lambda: contrasts.equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
         "variance_components": lambda: variance.variance_components(similarity, PAIRS, **BOOTSTRAP),
         "specification_curve": lambda: specification.specification_curve(similarity, PAIRS[0], **TESTED),
         "nearest_group": lambda: nearest.nearest_group(similarity, GROUPS, **BOOTSTRAP),
         "chi_square": lambda: nearest.chi_square(similarity, GROUPS),
-        "neutral_shares": lambda: misclassification.neutral_shares(images, GROUPS, "neutral", **BOOTSTRAP),
-        "shares by activity": lambda: misclassification.neutral_shares_by_activity(
+        "neutral_shares": lambda: correction.neutral_shares(images, GROUPS, "neutral", **BOOTSTRAP),
+        "shares by activity": lambda: correction.neutral_shares_by_activity(
             images, GROUPS, "neutral", **BOOTSTRAP | {"resamples": 1000}
         ),
         "implied_age": lambda: age_grid.implied_age(ages, **BOOTSTRAP),

@@ -27,12 +27,12 @@ import yaml
 from PIL import Image
 
 from benchmarks.synthesis import processor
-from scripts.lib.config import parse_study
-from scripts.lib.keys import digest
-from scripts.lib.plan import Plan
-from scripts.lib.prompts import write_prompts
-from scripts.lib.synthesis import MANIFEST
-from scripts.lib.tables import write_arrays, write_table
+from untold.base.identity import digest
+from untold.data.parquet import write_arrays, write_table
+from untold.study.plan import Plan
+from untold.study.schema import parse_study
+from untold.synthesis.prompts import write_prompts
+from untold.synthesis.shard import MANIFEST
 
 ACTIVITIES, GROUPS = 500, 4
 WIDTHS = {"clip": 512, "dino": 384, "resnet50": 2048}

@@ -14,7 +14,7 @@ import cyclopts
 import numpy as np
 import pandas as pd
 
-from scripts.lib import captions, clusters, composition, diversity, rebalance
+from untold.structure import captions, clusters, composition, diversity, rebalance
 
 LIMIT_GB, LIMIT_MINUTES = 8, 15
 

@@ -30,13 +30,15 @@ from diffusers import (
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from scripts.lib import sampler
-from scripts.lib.activities import Activity
-from scripts.lib.config import Prompts, Synthesis
-from scripts.lib.prompts import write_prompts
-from scripts.lib.store import Store
-from scripts.lib.synthesis import Request, fill_shard, recipe
 from tests.tiny import BETAS, tokenizer
+from untold.study.activities import Activity
+from untold.study.schema_prompts import Prompts
+from untold.study.schema_synthesis import Synthesis
+from untold.synthesis import sampler
+from untold.synthesis.prompts import write_prompts
+from untold.synthesis.requests import Request
+from untold.synthesis.shard import fill_shard, recipe
+from untold.synthesis.store import Store
 
 MINIATURE = Path("resources/miniature/sdxl")
 IDENTITY = {"model": "benchmark", "vae": None}

@@ -9,12 +9,15 @@ sys.path.insert(0, str(workflow.basedir))
 
 from snakemake.exceptions import WorkflowError
 
-from scripts.lib.code import local_imports, prefer_this_interpreter
-from scripts.lib.config import MODELS, ConfigError, GeneratedDataset, OpenClip, Timm, Vae, parse_study
-from scripts.lib.devices import gpu_count
-from scripts.lib.keys import canonical_json
-from scripts.lib.plan import Plan, local_files
-from scripts.lib.runs import join_runs
+from untold.study.tracking import local_imports, prefer_this_interpreter
+from untold.study.schema import parse_study
+from untold.study.schema_base import MODELS, ConfigError
+from untold.study.schema_datasets import GeneratedDataset
+from untold.study.schema_encoders import OpenClip, Timm, Vae
+from untold.base.devices import gpu_count
+from untold.base.identity import canonical_json
+from untold.study.plan import Plan, local_files
+from untold.study.runs import join_runs
 
 prefer_this_interpreter()
 # Held as long as Snakemake lives: what a killed run had locked is free for the next one.
@@ -25,7 +28,7 @@ ALIVE = join_runs(Path(".snakemake"))
 GPU = min(gpu_count(), 1)
 MODEL_THREADS = 4 if GPU else 1
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
-CONDA = "../envs/tetrad.yaml"
+CONDA = "../envs/untold.yaml"
 
 # What the rules of several tables write, by the name behind `{dataset}-`.
 INFERENCE_TABLES = [
@@ -579,5 +582,5 @@ def crate_settings(wildcards):
 def packed_code():
     """The workflow's own files, for the crate; the Snakefile is added as the workflow itself."""
     root = Path(workflow.basedir)
-    found = [path for pattern in ("rules/**/*.*", "scripts/**/*.*") for path in root.glob(pattern)]
+    found = [path for pattern in ("rules/**/*.*", "scripts/**/*.*", "untold/**/*.*") for path in root.glob(pattern)]
     return sorted(path.relative_to(root).as_posix() for path in found if "__pycache__" not in path.parts)

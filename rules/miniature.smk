@@ -30,7 +30,7 @@ rule draw_sprites:
     input:
         world=f"{WORLD}/world.csv",
         font=ancient(RECIPE["sprites"]["font"]),
-        code=code_files("scripts/draw_sprites.py"),
+        code=code_files("scripts/miniature/draw_sprites.py"),
     output:
         sprites=f"{WORLD}/sprites.png",
     log:
@@ -42,13 +42,13 @@ rule draw_sprites:
     message:
         "Draw the people and objects of the miniature world"
     shell:
-        "python -m scripts.draw_sprites --world {input.world} --font {input.font} --sprites {output.sprites} &> {log}"
+        "python -m scripts.miniature.draw_sprites --world {input.world} --font {input.font} --sprites {output.sprites} &> {log}"
 
 
 rule make_faces:
     input:
         world=TRUTH,
-        code=code_files("scripts/make_faces.py"),
+        code=code_files("scripts/miniature/make_faces.py"),
     output:
         faces=directory(f"{WORLD}/faces"),
     log:
@@ -62,14 +62,14 @@ rule make_faces:
     message:
         "Draw the labelled faces"
     shell:
-        "python -m scripts.make_faces --settings {params.settings:q} "
+        "python -m scripts.miniature.make_faces --settings {params.settings:q} "
         f"--world {WORLD} --faces {{output.faces}} &> {{log}}"
 
 
 rule train_vae:
     input:
         world=TRUTH,
-        code=code_files("scripts/train_vae.py"),
+        code=code_files("scripts/miniature/train_vae.py"),
         lock="requirements.lock",
     output:
         vae=directory(f"{TRAINING}/vae"),
@@ -89,7 +89,7 @@ rule train_vae:
     message:
         "Train the miniature autoencoder"
     shell:
-        f"{MALLOC} python -m scripts.train_vae --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_vae --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/vae.pt --vae {{output.vae}} &> {{log}}"
 
 
@@ -97,7 +97,7 @@ rule train_decoder:
     input:
         world=TRUTH,
         vae=f"{TRAINING}/vae",
-        code=code_files("scripts/train_decoder.py"),
+        code=code_files("scripts/miniature/train_decoder.py"),
         lock="requirements.lock",
     output:
         vae=directory(f"{TRAINING}/decoder"),
@@ -117,7 +117,7 @@ rule train_decoder:
     message:
         "Refine the decoder of the miniature autoencoder"
     shell:
-        f"{MALLOC} python -m scripts.train_decoder --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_decoder --settings {{params.settings:q}} --world {WORLD} "
         f"--start {{input.vae}} --checkpoint {TRAINING}/decoder.pt --vae {{output.vae}} &> {{log}}"
 
 
@@ -125,7 +125,7 @@ rule encode_scenes:
     input:
         world=TRUTH,
         vae=f"{TRAINING}/vae",
-        code=code_files("scripts/encode_scenes.py"),
+        code=code_files("scripts/miniature/encode_scenes.py"),
         lock="requirements.lock",
     output:
         latents=f"{TRAINING}/latents.safetensors",
@@ -145,7 +145,7 @@ rule encode_scenes:
     message:
         "Encode scenes of every face with every object"
     shell:
-        f"{MALLOC} python -m scripts.encode_scenes --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.encode_scenes --settings {{params.settings:q}} --world {WORLD} "
         "--vae {input.vae} --latents {output.latents} &> {log}"
 
 
@@ -153,7 +153,7 @@ rule train_unet:
     input:
         world=TRUTH,
         latents=f"{TRAINING}/latents.safetensors",
-        code=code_files("scripts/train_unet.py"),
+        code=code_files("scripts/miniature/train_unet.py"),
         lock="requirements.lock",
     output:
         denoiser=f"{TRAINING}/denoiser.pt",
@@ -173,7 +173,7 @@ rule train_unet:
     message:
         "Train the miniature UNet and its text encoders"
     shell:
-        f"{MALLOC} python -m scripts.train_unet --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_unet --settings {{params.settings:q}} --world {WORLD} "
         f"--latents {{input.latents}} --checkpoint {TRAINING}/unet.pt --denoiser {{output.denoiser}} &> {{log}}"
 
 
@@ -182,7 +182,7 @@ rule assemble_sdxl:
         world=TRUTH,
         vae=f"{TRAINING}/decoder",
         denoiser=f"{TRAINING}/denoiser.pt",
-        code=code_files("scripts/assemble_sdxl.py"),
+        code=code_files("scripts/miniature/assemble_sdxl.py"),
         lock="requirements.lock",
     output:
         index=f"{WORLD}/sdxl/model_index.json",
@@ -195,14 +195,14 @@ rule assemble_sdxl:
     message:
         "Assemble the miniature SDXL"
     shell:
-        f"python -m scripts.assemble_sdxl --world {WORLD} --vae {{input.vae}} --denoiser {{input.denoiser}} "
+        f"python -m scripts.miniature.assemble_sdxl --world {WORLD} --vae {{input.vae}} --denoiser {{input.denoiser}} "
         f"--sdxl {WORLD}/sdxl &> {{log}}"
 
 
 rule train_clip:
     input:
         world=TRUTH,
-        code=code_files("scripts/train_clip.py"),
+        code=code_files("scripts/miniature/train_clip.py"),
         lock="requirements.lock",
     output:
         weights=f"{WORLD}/clip/open_clip_model.safetensors",
@@ -222,14 +222,14 @@ rule train_clip:
     message:
         "Train the miniature CLIP"
     shell:
-        f"{MALLOC} python -m scripts.train_clip --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_clip --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/clip.pt --clip {WORLD}/clip &> {{log}}"
 
 
 rule train_dino:
     input:
         world=TRUTH,
-        code=code_files("scripts/train_dino.py"),
+        code=code_files("scripts/miniature/train_dino.py"),
         lock="requirements.lock",
     output:
         weights=f"{WORLD}/dino/model.safetensors",
@@ -249,14 +249,14 @@ rule train_dino:
     message:
         "Train the miniature vision transformer without labels"
     shell:
-        f"{MALLOC} python -m scripts.train_dino --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_dino --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/dino.pt --dino {WORLD}/dino &> {{log}}"
 
 
 rule train_resnet:
     input:
         world=TRUTH,
-        code=code_files("scripts/train_resnet.py"),
+        code=code_files("scripts/miniature/train_resnet.py"),
         lock="requirements.lock",
     output:
         weights=f"{WORLD}/resnet/model.safetensors",
@@ -276,7 +276,7 @@ rule train_resnet:
     message:
         "Train the miniature ResNet to name the object"
     shell:
-        f"{MALLOC} python -m scripts.train_resnet --settings {{params.settings:q}} --world {WORLD} "
+        f"{MALLOC} python -m scripts.miniature.train_resnet --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/resnet.pt --resnet {WORLD}/resnet &> {{log}}"
 
 
@@ -286,7 +286,7 @@ rule evaluate_miniature:
         sdxl=f"{WORLD}/sdxl/model_index.json",
         clip=f"{WORLD}/clip/open_clip_model.safetensors",
         resnet=f"{WORLD}/resnet/model.safetensors",
-        code=code_files("scripts/evaluate_miniature.py"),
+        code=code_files("scripts/miniature/evaluate_miniature.py"),
         lock="requirements.lock",
     output:
         evaluation=f"{WORLD}/evaluation.json",
@@ -307,6 +307,6 @@ rule evaluate_miniature:
     message:
         "Measure what the miniature must show"
     shell:
-        f"python -m scripts.evaluate_miniature --settings {{params.settings:q}} --world {WORLD} --sdxl {WORLD}/sdxl "
+        f"python -m scripts.miniature.evaluate_miniature --settings {{params.settings:q}} --world {WORLD} --sdxl {WORLD}/sdxl "
         f"--clip {WORLD}/clip --resnet {WORLD}/resnet --evaluation {{output.evaluation}} "
         "--samples {output.samples} &> {log}"

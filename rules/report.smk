@@ -48,7 +48,7 @@ rule write_report:
         similarity=[file for name in GENERATED for file in shards_of(name, "similarity")],
         clusters=structure_files("clusters"),
         representatives=structure_files("representatives"),
-        templates=expand("scripts/templates/{name}", name=["report.html.j2", "report.css", "report.js"]),
+        templates=expand("untold/report/templates/{name}", name=["report.html.j2", "report.css", "report.js"]),
         code=code_files("scripts/write_report.py"),
         lock="requirements.lock",
     output:
@@ -77,7 +77,7 @@ rule write_report:
 rule compare:
     input:
         tables=ancient(compared_tables),
-        templates=expand("scripts/templates/{name}", name=["comparison.html.j2", "report.css"]),
+        templates=expand("untold/report/templates/{name}", name=["comparison.html.j2", "report.css"]),
         code=code_files("scripts/compare_studies.py"),
         lock="requirements.lock",
     output:

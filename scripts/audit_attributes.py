@@ -7,9 +7,10 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import attributes as audit
-from scripts.lib.predictions import beside_labels
-from scripts.lib.tables import leading, read_table, write_tables
+from untold.data.csv import leading, write_tables
+from untold.data.parquet import read_table
+from untold.data.predictions import beside_labels
+from untold.judges import audit
 
 SMALLEST = 10  # images; the worst of many smaller groups is mostly luck
 

@@ -6,11 +6,11 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.attributes import zero_shot
-from scripts.lib.config import OpenClip
-from scripts.lib.devices import own_gpu
-from scripts.lib.encoders import load_text_encoder
-from scripts.lib.tables import read_arrays, write_table
+from untold.base.devices import own_gpu
+from untold.data.parquet import read_arrays, write_table
+from untold.judges.zero_shot import zero_shot
+from untold.models.encoders import load_text_encoder
+from untold.study.schema_encoders import OpenClip
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

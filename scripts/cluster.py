@@ -7,10 +7,11 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives
-from scripts.lib.config import Clusters
-from scripts.lib.spaces import LARGEST, read_space
-from scripts.lib.tables import leading, write_csv, write_table
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import write_table
+from untold.data.spaces import LARGEST, read_space
+from untold.structure.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives
+from untold.study.schema_analysis import Clusters
 
 COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (method.md section 10 allows PCA-50)
 

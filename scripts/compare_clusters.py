@@ -7,9 +7,10 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.clusters import agreement
-from scripts.lib.spaces import members
-from scripts.lib.tables import read_table, write_csv
+from untold.data.csv import write_csv
+from untold.data.parquet import read_table
+from untold.structure.clusters import agreement
+from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

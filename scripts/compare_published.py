@@ -6,8 +6,8 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.attributes import beside_published
-from scripts.lib.tables import leading, write_csv
+from untold.data.csv import leading, write_csv
+from untold.judges.audit import beside_published
 
 PUBLISHED_OF = "OpenAI ViT-B/32 on 24 105 UTKFace images"
 

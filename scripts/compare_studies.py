@@ -5,13 +5,15 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import figures, report, report_tables
-from scripts.lib.comparison import differences, side_by_side
-from scripts.lib.config import Inference
-from scripts.lib.files import atomic
-from scripts.lib.results import read_csvs
-from scripts.lib.style import colours, save
-from scripts.lib.tables import write_csv
+from untold.base.files import atomic
+from untold.data.csv import read_csvs, write_csv
+from untold.report import figures, wording
+from untold.report.colours import colours
+from untold.report.page import inline_svg, render
+from untold.report.style import save
+from untold.report.tables import make_table
+from untold.statistics.comparison import differences, side_by_side
+from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -45,23 +47,23 @@ def main(*, settings: Settings, contrasts: Path, different: Path, drawings: list
         studies,
         colours(studies),
         chosen.confidence,
-        f"Gap {figures.contrast_label(main_gap)} in similarity to neutral",
+        f"Gap {wording.contrast_label(main_gap)} in similarity to neutral",
     )
     save(figure, drawings)
     alt = "Dot plot: the main gap of each study in every space with intervals; the numbers are in the table."
     drawn = next(path for path in drawings if path.suffix == ".svg")
     tables = [
-        report_tables.make_table("comparison", contrasts.name, gaps),
-        report_tables.make_table("comparison_differences", different.name, apart),
+        make_table("comparison", contrasts.name, gaps),
+        make_table("comparison_differences", different.name, apart),
     ]
     context = {
         "title": settings.title,
         "studies": settings.studies,
-        "figure": report.inline_svg(drawn.read_text(encoding="utf-8"), "comparison", alt),
+        "figure": inline_svg(drawn.read_text(encoding="utf-8"), "comparison", alt),
         "tables": [table for table in tables if table],
     }
     with atomic(page) as part:
-        part.write_text(report.render(context, "comparison.html.j2"), encoding="utf-8")
+        part.write_text(render(context, "comparison.html.j2"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.composition import association, composition
-from scripts.lib.diversity import diversity
-from scripts.lib.predictions import with_predicted
-from scripts.lib.spaces import LARGEST, members, read_space
-from scripts.lib.tables import leading, read_table, write_csv
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import read_table
+from untold.data.predictions import with_predicted
+from untold.data.spaces import LARGEST, read_space
+from untold.structure.composition import association, composition
+from untold.structure.diversity import diversity
+from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -5,9 +5,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.captions import word_log_odds
-from scripts.lib.spaces import members
-from scripts.lib.tables import leading, read_table, write_csv
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import read_table
+from untold.structure.captions import word_log_odds
+from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -6,10 +6,10 @@ from PIL.Image import Image
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.contact import Strip, contact_sheet
-from scripts.lib.files import atomic
-from scripts.lib.images import UnreadableImage, decode
-from scripts.lib.tables import read_table
+from untold.base.files import atomic
+from untold.data.parquet import read_table
+from untold.images.decode import UnreadableImage, decode
+from untold.report.contact import Strip, contact_sheet
 
 LARGEST = 40  # clusters shown; a page of more is not looked at
 

@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import figures as draw
-from scripts.lib.progress import track
-from scripts.lib.results import read_csvs
-from scripts.lib.style import colours, save
-from scripts.lib.tables import read_table
+from untold.base.progress import track
+from untold.data.csv import read_csvs
+from untold.data.parquet import read_table
+from untold.report import figures as draw
+from untold.report import wording
+from untold.report.colours import colours
+from untold.report.style import save
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -85,7 +87,7 @@ def structure(
         else:
             points = points.assign(group="image")
         tone = colours(settings.groups or sorted(points["group"].unique()), settings.colours)
-        drawings[f"{space}-map"] = partial(draw.maps, points, draw.space_label(space), tone)
+        drawings[f"{space}-map"] = partial(draw.maps, points, wording.space_label(space), tone)
         drawings[f"{space}-composition"] = partial(draw.composition, frames[f"{space}-composition"])
     return drawings
 

@@ -8,13 +8,13 @@ import torch
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.config import Encoder
-from scripts.lib.devices import own_gpu
-from scripts.lib.encoders import load_encoder
-from scripts.lib.images import decode_known
-from scripts.lib.keys import digest
-from scripts.lib.progress import track
-from scripts.lib.tables import read_table, write_arrays
+from untold.base.devices import own_gpu
+from untold.base.identity import digest
+from untold.base.progress import track
+from untold.data.parquet import read_table, write_arrays
+from untold.images.decode import decode_known
+from untold.models.encoders import load_encoder
+from untold.study.schema_encoders import Encoder
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

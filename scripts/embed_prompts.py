@@ -6,10 +6,10 @@ import torch
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.config import OpenClip
-from scripts.lib.devices import own_gpu
-from scripts.lib.encoders import load_text_encoder
-from scripts.lib.tables import read_table, write_arrays
+from untold.base.devices import own_gpu
+from untold.data.parquet import read_table, write_arrays
+from untold.models.encoders import load_text_encoder
+from untold.study.schema_encoders import OpenClip
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -12,7 +12,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from scripts.cli import run
-from scripts.lib.files import atomic
+from untold.base.files import atomic
 
 # The run profiles build on RO-Crate 1.1, whatever the library's own default is by now.
 CRATE = "1.1"
@@ -48,9 +48,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, results: list[Path], code: list[Path], crate: Path) -> None:
     packed = ROCrate(version=CRATE)
     packed.name = settings.title
-    packed.description = "A study of demographic bias in text-to-image models, made by the workflow Tetrad."
+    packed.description = "A study of demographic bias in text-to-image models, made by the workflow Untold."
     packed.root_dataset["license"] = packed.add(ContextEntity(packed, LICENSE["url"], LICENSE))
-    about = {"name": "Tetrad", "version": settings.version, "encodingFormat": "text/x-python"}
+    about = {"name": "Untold", "version": settings.version, "encodingFormat": "text/x-python"}
     workflow = packed.add_workflow(
         "Snakefile", properties=about, main=True, lang="snakemake", lang_version=version("snakemake")
     )

@@ -12,9 +12,9 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import thumbnails
-from scripts.lib.progress import track
-from scripts.lib.tables import read_table, write_table
+from untold.base.progress import track
+from untold.data.parquet import read_table, write_table
+from untold.report import thumbnails
 
 EDGE = 256  # pixels of the pictures inside the Parquet
 
@@ -70,7 +70,7 @@ task_categories:
 ---
 # {dataset}
 
-{n} images with their prompts or labels in `train/metadata.jsonl`, exported by Tetrad. Labels are perceived: what a
+{n} images with their prompts or labels in `train/metadata.jsonl`, exported by Untold. Labels are perceived: what a
 picture looks like, not who anybody is.
 
 ```python

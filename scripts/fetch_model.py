@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from scripts.cli import run
-from scripts.lib.config import Source
-from scripts.lib.files import atomic
+from untold.base.files import atomic
+from untold.study.schema_models import Source
 
 # The one script that goes online, unless the user has said that there is no network.
 OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")
@@ -15,7 +15,7 @@ OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")
 
 def main(*, settings: Source, manifest: Path) -> None:
     os.environ["HF_HUB_OFFLINE"] = OFFLINE
-    from scripts.lib.hub import FetchError, fetch
+    from untold.models.hub import FetchError, fetch
 
     try:
         fetched = fetch(settings.repository, settings.revision, settings.files, manifest.parent)

@@ -6,19 +6,13 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.attributes import age_band
-from scripts.lib.config import FolderDataset
-from scripts.lib.images import (
-    attach_labels,
-    index,
-    list_images,
-    match_labels,
-    open_images_labels,
-    read_labels,
-    utkface_labels,
-)
-from scripts.lib.keys import shard_index
-from scripts.lib.tables import write_table
+from untold.base.identity import shard_index
+from untold.data.parquet import write_table
+from untold.images.age_bands import age_band
+from untold.images.folder import index
+from untold.images.labels import attach_labels, match_labels, open_images_labels, read_labels, utkface_labels
+from untold.study.folders import list_images
+from untold.study.schema_datasets import FolderDataset
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -6,15 +6,24 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import inference
-from scripts.lib.age_position import gate
-from scripts.lib.config import Inference
-from scripts.lib.nearest import chi_square
-from scripts.lib.original import original_table
-from scripts.lib.predictions import beside_groups
-from scripts.lib.specification import specification_curve
-from scripts.lib.tables import read_table, write_tables
-from scripts.lib.variance import seeds_needed, variance_components
+from untold.data.csv import write_tables
+from untold.data.parquet import read_table
+from untold.data.predictions import beside_groups
+from untold.judges.groups import gate
+from untold.similarity.nearest import chi_square
+from untold.similarity.original import original_table
+from untold.statistics.contrasts import (
+    by_activity,
+    by_category,
+    contrasts,
+    equivalence,
+    group_means,
+    net_of_placebo,
+    page_trend,
+)
+from untold.statistics.specification import specification_curve
+from untold.statistics.variance import seeds_needed, variance_components
+from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -43,34 +52,32 @@ def main(
     everything = read_table(similarity)
     groups = everything[everything["role"] == "group"]
     floor = pd.read_csv(reference)
-    means, counts = inference.group_means(groups, **interval), chi_square(groups, settings.groups)
-    contrasts = inference.contrasts(groups, pairs, reference=floor, **test)
+    means, counts = group_means(groups, **interval), chi_square(groups, settings.groups)
+    gaps = contrasts(groups, pairs, reference=floor, **test)
     components = variance_components(groups, pairs, **interval)
     curve, summary = specification_curve(groups, pairs[0], **test)
     frames = {
         "group_means": means,
         "chi_square": counts,
         "original_table": original_table(means, counts, settings.groups, settings.rows),
-        "contrasts": contrasts,
-        "contrasts_adherent": contrasts.iloc[:0],
-        "net_of_placebo": contrasts.iloc[:0],
-        "trend": inference.page_trend(groups, settings.groups, **interval),
-        "categories": inference.by_category(groups, pairs, **test),
-        "activities": inference.by_activity(groups, pairs, confidence=chosen.confidence),
-        "equivalence": inference.equivalence(
-            groups, pairs, margin=chosen.equivalence_margin, confidence=chosen.confidence
-        ),
+        "contrasts": gaps,
+        "contrasts_adherent": gaps.iloc[:0],
+        "net_of_placebo": gaps.iloc[:0],
+        "trend": page_trend(groups, settings.groups, **interval),
+        "categories": by_category(groups, pairs, **test),
+        "activities": by_activity(groups, pairs, confidence=chosen.confidence),
+        "equivalence": equivalence(groups, pairs, margin=chosen.equivalence_margin, confidence=chosen.confidence),
         "variance": components,
         "seeds_needed": seeds_needed(components, width=chosen.interval_width, confidence=chosen.confidence),
         "specifications": curve,
         "specifications_summary": summary,
     }
     if settings.placebos:
-        frames["net_of_placebo"] = inference.net_of_placebo(everything, settings.groups, settings.placebos, **test)
+        frames["net_of_placebo"] = net_of_placebo(everything, settings.groups, settings.placebos, **test)
     if predictions:
         known = beside_groups(read_table(predictions), read_table(images), settings.dataset, "zero_shot")
         adherent = gate(groups, known, settings.groups)
-        frames["contrasts_adherent"] = inference.contrasts(adherent, pairs, reference=floor, **test)
+        frames["contrasts_adherent"] = contrasts(adherent, pairs, reference=floor, **test)
     write_tables(tables, settings.dataset, frames)
 
 

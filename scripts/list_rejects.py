@@ -6,7 +6,8 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.tables import leading, read_table, write_csv
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import read_table
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

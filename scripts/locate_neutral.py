@@ -6,14 +6,15 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.age_grid import implied_age
-from scripts.lib.age_position import adherence, calibration, confusion
-from scripts.lib.config import Inference
-from scripts.lib.misclassification import neutral_shares, neutral_shares_by_activity
-from scripts.lib.nearest import nearest_group, nearest_group_by_activity
-from scripts.lib.predictions import beside_groups
-from scripts.lib.recovery import recovery, share_gap
-from scripts.lib.tables import read_table, write_tables
+from untold.data.csv import write_tables
+from untold.data.parquet import read_table
+from untold.data.predictions import beside_groups
+from untold.judges.age_grid import implied_age
+from untold.judges.correction import neutral_shares, neutral_shares_by_activity
+from untold.judges.groups import adherence, calibration, confusion
+from untold.judges.recovery import recovery, share_gap
+from untold.similarity.nearest import nearest_group, nearest_group_by_activity
+from untold.study.schema_analysis import Inference
 
 EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
 

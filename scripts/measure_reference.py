@@ -6,9 +6,10 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.config import Inference
-from scripts.lib.reference import ReferenceSums
-from scripts.lib.tables import leading, read_arrays, read_table, write_csv
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import read_arrays, read_table
+from untold.similarity.reference import ReferenceSums
+from untold.study.schema_analysis import Inference
 
 ROLES = ["neutral", "group"]
 

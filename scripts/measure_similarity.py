@@ -6,8 +6,8 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.similarity import paired_cosine, paired_patches, pairs
-from scripts.lib.tables import column_names, read_arrays, read_table, write_table
+from untold.data.parquet import column_names, read_arrays, read_table, write_table
+from untold.similarity.paired import paired_cosine, paired_patches, pairs
 
 SEEDLESS = -1  # seed of a space that has none: a prompt's vector is the same for every image of it
 

@@ -6,11 +6,11 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.config import Projections
-from scripts.lib.progress import track
-from scripts.lib.projections import project, projection_table
-from scripts.lib.spaces import LARGEST, read_sample, sample
-from scripts.lib.tables import read_table, write_table
+from untold.base.progress import track
+from untold.data.parquet import read_table, write_table
+from untold.data.spaces import LARGEST, read_sample, sample
+from untold.structure.maps import project, projection_table
+from untold.study.schema_analysis import Projections
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -7,10 +7,12 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.predictions import with_predicted
-from scripts.lib.rebalance import balancing_weights, before_after, keep_list, near_duplicates
-from scripts.lib.spaces import members, read_space
-from scripts.lib.tables import leading, read_table, write_csv
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import read_table
+from untold.data.predictions import with_predicted
+from untold.data.spaces import read_space
+from untold.structure.rebalance import balancing_weights, before_after, keep_list, near_duplicates
+from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -6,10 +6,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.config import Inference
-from scripts.lib.inference import group_means
-from scripts.lib.similarity import paired_between
-from scripts.lib.tables import read_arrays, read_table, write_csv
+from untold.data.csv import write_csv
+from untold.data.parquet import read_arrays, read_table
+from untold.similarity.paired import paired_between
+from untold.statistics.contrasts import group_means
+from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

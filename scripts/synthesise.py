@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli import run
-from scripts.lib.config import Source, Strict, Synthesis
-from scripts.lib.devices import own_gpu
-from scripts.lib.files import atomic
-from scripts.lib.store import Store
-from scripts.lib.synthesis import fill_shard, recipe
-from scripts.lib.tables import read_table, write_arrays, write_table
+from untold.base.devices import own_gpu
+from untold.base.files import atomic
+from untold.data.parquet import read_table, write_arrays, write_table
+from untold.study.schema_base import Strict
+from untold.study.schema_models import Source
+from untold.study.schema_synthesis import Synthesis
+from untold.synthesis.shard import fill_shard, recipe
+from untold.synthesis.store import Store
 
 
 class Settings(Strict):
@@ -30,7 +32,7 @@ class Settings(Strict):
 def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latents: Path, provenance: Path) -> None:
     # Compiled kernels outlive the job: only the first shard of a study waits for the compiler.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((store.parent / "compiled").absolute()))
-    from scripts.lib import sampler
+    from untold.synthesis import sampler
 
     started = time.time()
     folder, vae = Path(settings.model.folder), settings.vae and Path(settings.vae.folder)

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib.activities import Activity
-from scripts.lib.config import Prompts
-from scripts.lib.prompts import write_prompts
-from scripts.lib.tables import write_table
+from untold.data.parquet import write_table
+from untold.study.activities import Activity
+from untold.study.schema_prompts import Prompts
+from untold.synthesis.prompts import write_prompts
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

@@ -11,14 +11,27 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from scripts.lib import headline, report, report_tables, thumbnails
-from scripts.lib.config import Report
-from scripts.lib.figures import primary_space, space_label
-from scripts.lib.files import atomic
-from scripts.lib.results import read_csvs
-from scripts.lib.spaces import sample
-from scripts.lib.style import colours
-from scripts.lib.tables import read_table
+from untold.base.files import atomic
+from untold.data.csv import read_csvs
+from untold.data.parquet import read_table
+from untold.data.spaces import sample
+from untold.report import headline, thumbnails
+from untold.report.colours import colours
+from untold.report.page import (
+    describe,
+    encode,
+    facet,
+    inline_svg,
+    maps,
+    ordered,
+    render,
+    safe_json,
+    similarities,
+    spread,
+)
+from untold.report.tables import SPECS, by_activity, make_table, original
+from untold.report.wording import primary_space, space_label
+from untold.study.schema_report import Report
 
 LIBRARIES = (
     "numpy",
@@ -118,7 +131,7 @@ def main(
         "confidence": settings.confidence,
         "datasets": shown,
         "first": shown[0],
-        "data": report.safe_json(data),
+        "data": safe_json(data),
         "runs": run_facts(provenance),
         "versions": {name: version(name) for name in LIBRARIES},
         "host": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -126,7 +139,7 @@ def main(
         "identities": settings.identities,
     }
     with atomic(page) as part:
-        part.write_text(report.render(context), encoding="utf-8")
+        part.write_text(render(context), encoding="utf-8")
 
 
 def own(paths: list[Path], dataset: str, place: int) -> list[Path]:
@@ -154,15 +167,15 @@ def shown_tables(name: str, facts: Facts, frames: Mapping[str, pd.DataFrame], ma
         file = f"{name}-{table}.csv"
         if facts.contrast and "contrast" in frame:
             frame = frame.sort_values("contrast", key=lambda names: names != facts.contrast, kind="stable")
-        if kind in report_tables.SPECS and (made := report_tables.make_table(kind, file, frame)):
+        if kind in SPECS and (made := make_table(kind, file, frame)):
             found[table] = made
     marked = [group for group in facts.groups if group in frames.get("original_table", ())]
     if marked:
-        found["original_table"] = report_tables.original(f"{name}-original_table.csv", frames["original_table"], marked)
+        found["original_table"] = original(f"{name}-original_table.csv", frames["original_table"], marked)
     if facts.contrast and len(frames.get("activities", ())):
         names = manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
         file = f"{name}-activities.csv"
-        found["activities"] = report_tables.by_activity(file, frames["activities"], facts.contrast, names)
+        found["activities"] = by_activity(file, frames["activities"], facts.contrast, names)
     return found
 
 
@@ -172,8 +185,8 @@ def shown_figures(name: str, figures: list[Path]) -> dict[str, Any]:
     for path in figures:
         if path.suffix == ".svg" and path.name.startswith(f"{name}-"):
             figure = path.stem.removeprefix(f"{name}-")
-            alt, caption = report.describe(figure)
-            svg = report.inline_svg(path.read_text(encoding="utf-8"), path.stem, alt)
+            alt, caption = describe(figure)
+            svg = inline_svg(path.read_text(encoding="utf-8"), path.stem, alt)
             found[figure] = {"svg": svg, "caption": caption, "file": path.name}
     return found
 
@@ -187,7 +200,7 @@ def examples(
     gaps = frames["activities"]
     space = primary_space(list(gaps["space"].unique()))
     gaps = gaps[(gaps["contrast"] == facts.contrast) & (gaps["space"] == space) & (gaps["metric"] == "cosine")]
-    chosen = report.spread(gaps.set_index("activity_id")["estimate"], count)
+    chosen = spread(gaps.set_index("activity_id")["estimate"], count)
     first = accepted[accepted["seed"] == accepted["seed"].min()]
     found = []
     for activity in chosen:
@@ -229,9 +242,9 @@ def interactive(
     clustered: dict[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """What the explorer and the quadruplet browser need, small."""
-    facets = {column: report.facet(accepted[column]) for column in facts.facets if column in accepted}
+    facets = {column: facet(accepted[column]) for column in facts.facets if column in accepted}
     if "group" in facets:
-        facets["group"] = report.ordered(facets["group"], accepted["group"], facts.groups)
+        facets["group"] = ordered(facets["group"], accepted["group"], facts.groups)
     text = next((column for column in ("prompt", "caption") if column in accepted), None)
     places = pd.concat(
         [read_table(path) for path in projections if path.parent.name == name] or [pd.DataFrame({"space": []})]
@@ -242,12 +255,12 @@ def interactive(
         "n": len(accepted),
         "colours": tone,
         "facets": facets,
-        "text": report.facet(accepted[text]) if text else None,
-        "seed": report.encode(pd.factorize(accepted["seed"], sort=True)[0], "uint16") if "seed" in accepted else None,
+        "text": facet(accepted[text]) if text else None,
+        "seed": encode(pd.factorize(accepted["seed"], sort=True)[0], "uint16") if "seed" in accepted else None,
         "seeds": sorted(int(seed) for seed in accepted["seed"].unique()) if "seed" in accepted else [],
         "sheets": {"edge": sheets.edge, "columns": sheets.columns, "per_sheet": sheets.per_sheet},
-        "maps": report.maps(places, accepted, facts.keys, clustered),
-        "similarities": report.similarities(read_table(similarity), accepted) if similarity else [],
+        "maps": maps(places, accepted, facts.keys, clustered),
+        "similarities": similarities(read_table(similarity), accepted) if similarity else [],
     }
 
 

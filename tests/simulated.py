@@ -6,17 +6,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from scripts.lib import attributes, inference
-from scripts.lib.age_position import adherence, confusion
-from scripts.lib.composition import association, composition
-from scripts.lib.diversity import diversity
-from scripts.lib.misclassification import neutral_shares, neutral_shares_by_activity
-from scripts.lib.nearest import chi_square, nearest_group, nearest_group_by_activity
-from scripts.lib.original import original_table
-from scripts.lib.recovery import recovery, share_gap
-from scripts.lib.specification import specification_curve
-from scripts.lib.tables import leading, write_csv, write_table
-from scripts.lib.variance import seeds_needed, variance_components
+from untold.data.csv import leading, write_csv
+from untold.data.parquet import write_table
+from untold.judges import audit
+from untold.judges.correction import neutral_shares, neutral_shares_by_activity
+from untold.judges.groups import adherence, confusion
+from untold.judges.recovery import recovery, share_gap
+from untold.similarity.nearest import chi_square, nearest_group, nearest_group_by_activity
+from untold.similarity.original import original_table
+from untold.statistics.contrasts import by_activity, by_category, contrasts, equivalence, group_means, page_trend
+from untold.statistics.specification import specification_curve
+from untold.statistics.variance import seeds_needed, variance_components
+from untold.structure.composition import association, composition
+from untold.structure.diversity import diversity
 
 GROUPS = ["young", "middle", "older"]
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
@@ -105,7 +107,7 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
     )
     reference = reference.assign(floor=0.3, floor_low=0.29, floor_high=0.31, ceiling=0.82, ceiling_low=0.81)
     reference = reference.assign(ceiling_high=0.83, method="sums", note="")
-    means, counts = inference.group_means(similarity, **INTERVAL), chi_square(similarity, GROUPS)
+    means, counts = group_means(similarity, **INTERVAL), chi_square(similarity, GROUPS)
     test = {**INTERVAL, "permutations": 199}
     components = variance_components(similarity, PAIRS, **INTERVAL)
     curve, summary = specification_curve(similarity, PAIRS[0], **test)
@@ -128,7 +130,7 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
     pair = ("young", "older")
     whole = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
     found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
-    contrasts = inference.contrasts(similarity, PAIRS, reference=reference, **test)
+    gaps = contrasts(similarity, PAIRS, reference=reference, **test)
     named = [
         ("CLIP images", "clip_image", "cosine"),
         ("latents", "latents", "cosine"),
@@ -139,12 +141,12 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
         "original_table": original,
         "group_means": means,
         "chi_square": counts,
-        "contrasts": contrasts,
-        "contrasts_adherent": contrasts,
-        "trend": inference.page_trend(similarity, GROUPS, **INTERVAL),
-        "categories": inference.by_category(similarity, PAIRS, **test),
-        "activities": inference.by_activity(similarity, PAIRS, confidence=0.95),
-        "equivalence": inference.equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
+        "contrasts": gaps,
+        "contrasts_adherent": gaps,
+        "trend": page_trend(similarity, GROUPS, **INTERVAL),
+        "categories": by_category(similarity, PAIRS, **test),
+        "activities": by_activity(similarity, PAIRS, confidence=0.95),
+        "equivalence": equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
         "reference": reference,
         "variance": components,
         "seeds_needed": seeds_needed(components, width=0.01, confidence=0.95),
@@ -192,12 +194,12 @@ def folder(results: Path, n: int, hostile: bool) -> None:
     predicted = np.where(probability >= 0.5, "female", "male")
     groups = images[["gender", "race", "age_band"]]
     frames = {
-        "summary": attributes.summary(truth, probability, seed=1),
-        "thresholds": attributes.sweep(truth, probability),
-        "errors": attributes.errors(images["gender"], predicted, groups),
-        "confusion": attributes.confusion(images["gender"], predicted, groups),
-        "gaps": attributes.gaps(truth, predicted == "female", groups, minimum=5),
-        "calibration": attributes.calibration(truth, probability)[0],
+        "summary": audit.summary(truth, probability, seed=1),
+        "thresholds": audit.sweep(truth, probability),
+        "errors": audit.errors(images["gender"], predicted, groups),
+        "confusion": audit.confusion(images["gender"], predicted, groups),
+        "gaps": audit.gaps(truth, predicted == "female", groups, minimum=5),
+        "calibration": audit.calibration(truth, probability)[0],
     }
     for name, frame in frames.items():
         write_csv(results / "tables" / f"faces-attributes_{name}.csv", leading(frame.assign(**about), list(about)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 MARK = "# Written by tests/slurm.py; removed when the tests end.\n"
-NAME = "tetrad-test"
+NAME = "untold-test"
 DAEMONS = ("munged", "slurmctld", "slurmd")
 
 

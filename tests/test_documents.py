@@ -8,10 +8,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from scripts.document_config import documents
-from scripts.document_dependencies import conda_environment, pins
-from scripts.lib import config
-from scripts.lib.config import Strict, Study
+from scripts.documents.document_config import documents
+from scripts.documents.document_dependencies import conda_environment, pins
+from untold.study.schema import Study
+from untold.study.schema_base import Strict
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,7 +26,11 @@ def test_the_configurations_documents_are_those_of_the_models(name):
 
 
 def models() -> list[type[BaseModel]]:
-    return [found for found in vars(config).values() if isinstance(found, type) and issubclass(found, Strict)]
+    """Every section of the configuration, whatever module it is in."""
+    found = [Strict]
+    for model in found:
+        found += model.__subclasses__()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_the_schema_accepts_what_the_model_accepts():
 
 
 def test_conda_has_the_pins_of_the_lock():
-    assert read("envs/tetrad.yaml") == conda_environment(read("requirements.lock"), read("pyproject.toml")), "make lock"
+    assert read("envs/untold.yaml") == conda_environment(read("requirements.lock"), read("pyproject.toml")), "make lock"
 
 
 def test_licences_are_of_the_locked_packages_and_versions():
@@ -88,7 +92,7 @@ def test_licences_are_of_the_locked_packages_and_versions():
         if version.split("+")[0] != locked[name].split("+")[0]
     }
     assert not wrong, "make lock"
-    direct = re.findall(r"^      - ([a-z0-9-]+)==", read("envs/tetrad.yaml"), re.MULTILINE)
+    direct = re.findall(r"^      - ([a-z0-9-]+)==", read("envs/untold.yaml"), re.MULTILINE)
     assert set(direct) <= set(listed), "every direct dependency has a licence"
 
 

@@ -1,0 +1,182 @@
+"""Write config/schema.json and config/README.md from the models in untold/study/schema.py."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from scripts.cli import run
+from untold.base.files import atomic
+from untold.study.schema import Study
+from untold.study.schema_base import Name
+
+NAME = Name.__metadata__[0].pattern
+
+HEAD = """\
+# The configuration of a study
+
+Made from the models in `untold/study/schema.py` by `make docs`; do not edit. `schema.json` holds the same for editors:
+put `# yaml-language-server: $schema=schema.json` on the first line of a study in this folder.
+
+| file | study |
+|---|---|
+| `config.yaml` | the default: the embedded miniature world, on any machine |
+| `sdxl.yaml` | all activities with Stable Diffusion XL, on a GPU |
+| `turbo.yaml` | the same with a model of four steps |
+| `utkface.yaml` | zero-shot attributes on a downloaded UTKFace folder |
+| `open_images.yaml` | clusters of a folder of photographs with published labels |
+| `activities.csv` | the daily activities and their categories |
+
+A study is run by `snakemake --configfile config/sdxl.yaml --cores all`; the file replaces `config.yaml` as a whole. A
+mistake in it is reported before any job, one line each, with the file, the key and what to do. A *name* is lower-case
+letters, digits and underscores, at most 40, and begins with a letter.
+
+## How to
+
+**Add a group.** A line under `prompts.groups` of a dataset, with `{activity}` where the phrase goes:
+
+```yaml
+groups:
+  woman: "An ultra realistic portrait photo of a woman {activity}"
+```
+
+The images of the other groups stay as they are. A placebo, a modifier of the same length that carries no meaning for
+the axis, goes under `prompts.placebos` in the same way.
+
+**Add an encoder.** An entry under `encoders`; it makes one or two more spaces, and nothing else is computed again:
+
+```yaml
+encoders:
+  dinov2:
+    library: timm
+    source:
+      repository: owner/name
+      revision: # the commit, 40 hex digits
+    pooling: cls
+    tokens: true
+    batch_size: 128
+```
+
+**Add a dataset.** `kind: generated` needs prompts and a model; `kind: folder` needs a folder of images, and labels if
+there are any: a table, or file names as in UTKFace.
+
+**Add a model.** An entry under `models` and its name in `datasets.*.model`. Any folder that a diffusers text-to-image
+pipeline was saved to will do, with safetensors weights; `scheduler: model` keeps the sampler that the model comes with.
+
+**Add an activity.** A row in the table: an id of lower-case words joined by hyphens, a phrase that completes
+"a person ...", and a category. One shard is synthesised and one is embedded; finished images are found in the store.
+
+## Keys
+"""
+
+
+def schema(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON schema of a model, with the dialect named."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
+def reference(schema: dict[str, Any]) -> str:
+    """A Markdown table of keys for every object of a schema, in the order in which they are first used."""
+    definitions = {schema["title"]: schema, **schema["$defs"]}
+    lines = []
+    for title in _reached(schema["title"], definitions):
+        about = definitions[title]
+        lines += [f"### {title}", "", about["description"], ""]
+        lines += ["| key | type | range | default | description |", "|---|---|---|---|---|"]
+        required = about.get("required", [])
+        for key, field in about["properties"].items():
+            default = "required" if key in required else f"`{json.dumps(field.get('default', {}))}`"
+            cells = [f"`{key}`", kind(field), span(field), default, field.get("description", "")]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _reached(title: str, definitions: dict[str, Any]) -> list[str]:
+    """Objects reachable from one, each once, depth first."""
+    found: dict[str, None] = {}
+
+    def visit(title: str) -> None:
+        if title not in found:
+            found[title] = None
+            for name in _references(definitions[title]["properties"]):
+                visit(name)
+
+    visit(title)
+    return list(found)
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"].rsplit("/", 1)[1]] if "$ref" in value else []
+        return own + [name for key, inner in value.items() if key != "discriminator" for name in _references(inner)]
+    if isinstance(value, list):
+        return [name for inner in value for name in _references(inner)]
+    return []
+
+
+def kind(field: dict[str, Any]) -> str:
+    """The type of a field in words."""
+    if "$ref" in field:
+        title = field["$ref"].rsplit("/", 1)[1]
+        return f"[{title}](#{title.lower()})"
+    if choices := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(kind(choice) for choice in choices)
+    if "const" in field or "enum" in field:
+        return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    if field["type"] == "array":
+        return f"list of {kind(field['items'])}"
+    if field["type"] == "object":
+        values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
+        return f"names with {kind(next(value for value in values if isinstance(value, dict)))}"
+    if field.get("pattern") == NAME:
+        return "name"
+    return {"string": "text", "boolean": "true or false"}.get(field["type"], field["type"])
+
+
+def span(field: dict[str, Any]) -> str:
+    """The values that a field may take, as far as its type does not say."""
+    if choices := field.get("anyOf") or field.get("oneOf"):
+        return "; ".join(filter(None, map(span, choices)))
+    words = {
+        "minimum": "≥ {}",
+        "exclusiveMinimum": "> {}",
+        "maximum": "≤ {}",
+        "exclusiveMaximum": "< {}",
+        "multipleOf": "multiple of {}",
+        "maxLength": "≤ {} characters",
+        "minItems": "≥ {} entries",
+        "maxItems": "≤ {} entries",
+        "minProperties": "≥ {} entries",
+        "pattern": "`{}`",
+    }
+    if field.get("pattern") == NAME:
+        return ""
+    return ", ".join(text.format(_number(field[word])) for word, text in words.items() if word in field)
+
+
+def _number(value: Any) -> Any:
+    """2**63 and its like are easier to read as powers."""
+    if isinstance(value, int) and value >= 2**31 and value & (value - 1) == 0:
+        return f"2^{value.bit_length() - 1}"
+    return value
+
+
+def documents() -> dict[str, str]:
+    """Text of every file that follows from the models, by its path."""
+    made = schema(Study)
+    return {
+        "config/schema.json": json.dumps(made, indent=2, ensure_ascii=False) + "\n",
+        "config/README.md": f"{HEAD}\n{reference(made)}",
+    }
+
+
+def main() -> None:
+    for path, text in documents().items():
+        with atomic(Path(path)) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

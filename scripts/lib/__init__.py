@@ -1,1 +1,0 @@
-"""The science: pure functions that know nothing of Snakemake."""

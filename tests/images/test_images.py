@@ -1,0 +1,398 @@
+"""Whatever a folder holds is decoded right or listed with a reason."""
+
+import hashlib
+import os
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.conftest import ROOT
+from untold.images import decode, folder
+from untold.images.labels import (
+    attach_labels,
+    match_labels,
+    open_images_labels,
+    parse_utkface,
+    read_labels,
+    utkface_labels,
+)
+from untold.study import folders
+
+OPEN_IMAGES = ROOT.parent / "shared" / "data" / "open_images"
+RED, BLUE = (250, 10, 10), (10, 10, 250)
+
+
+def halves(width: int = 40, height: int = 24) -> Image.Image:
+    """Left half red, right half blue."""
+    picture = Image.new("RGB", (width, height), RED)
+    picture.paste(BLUE, (width // 2, 0, width, height))
+    return picture
+
+
+def near(pixel: tuple, colour: tuple, tolerance: int = 20) -> bool:
+    return max(abs(a - b) for a, b in zip(pixel, colour, strict=True)) <= tolerance
+
+
+def png_header_only(width: int, height: int) -> bytes:
+    """A valid PNG of any announced size, in a hundred bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_shows_the_same_picture(tmp_path, suffix, orientation):
+    # The upright picture is red on the left; store it turned the way each orientation says.
+    inverse = {5: 5, 6: 8, 7: 7, 8: 6}
+    turn = decode.UPRIGHT.get(inverse.get(orientation, orientation))
+    stored = halves() if turn is None else halves().transpose(turn)
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = orientation
+    stored.save(tmp_path / f"a.{suffix}", exif=exif, **({"quality": 95} if suffix != "tif" else {}))
+    upright = decode.decode(tmp_path / f"a.{suffix}")
+    assert upright.size == (40, 24)
+    assert near(upright.getpixel((5, 12)), RED, 40)
+    assert near(upright.getpixel((35, 12)), BLUE, 40)
+
+
+def test_cmyk(tmp_path):
+    halves().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    image = decode.decode(tmp_path / "a.jpg")
+    assert image.mode == "RGB"
+    assert near(image.getpixel((4, 12)), RED, 30)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_keeps_its_levels(tmp_path, suffix):
+    levels = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
+    got = np.asarray(decode.decode(tmp_path / f"a.{suffix}"))
+    assert got.shape == (64, 64, 3)
+    np.testing.assert_allclose(got[..., 0], levels / 257, atol=0.51)
+
+
+def test_32_bit_is_refused_with_the_remedy(tmp_path):
+    Image.fromarray(np.ones((9, 9), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(decode.UnreadableImage, match="8 or 16 bits"):
+        decode.decode(tmp_path / "a.tif")
+
+
+def test_transparency_becomes_white(tmp_path):
+    palette = Image.new("P", (10, 10), 0)
+    palette.putpalette([*RED, *BLUE])
+    palette.paste(1, (5, 0, 10, 10))
+    palette.save(tmp_path / "palette.png", transparency=0)
+    palette.save(tmp_path / "palette.gif", transparency=0)
+    Image.new("RGBA", (10, 10), (*BLUE, 0)).save(tmp_path / "rgba.webp", lossless=True, exact=True)
+    Image.new("LA", (10, 10), (0, 0)).save(tmp_path / "la.png")
+    Image.new("RGB", (10, 10), RED).save(tmp_path / "colour_key.png", transparency=RED)
+    for name in ("palette.png", "palette.gif", "rgba.webp", "la.png", "colour_key.png"):
+        assert decode.decode(tmp_path / name).getpixel((1, 1)) == (255, 255, 255), name
+    assert decode.decode(tmp_path / "palette.png").getpixel((8, 8)) == BLUE
+
+
+def test_first_frame_of_an_animation(tmp_path):
+    frames = [Image.new("RGB", (10, 10), colour) for colour in (RED, BLUE)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    for name in ("a.gif", "a.webp"):
+        assert near(decode.decode(tmp_path / name).getpixel((3, 3)), RED), name
+
+
+def test_phone_photograph_with_several_pictures(tmp_path):
+    halves().save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[halves()], quality=95)
+    assert decode.decode(tmp_path / "a.jpg").size == (40, 24)
+
+
+def test_bombs_are_refused_before_decoding(tmp_path):
+    (tmp_path / "huge.png").write_bytes(png_header_only(20_000, 20_000))
+    (tmp_path / "large.png").write_bytes(png_header_only(4_000, 4_000))
+    (tmp_path / "strip.png").write_bytes(png_header_only(5_000, 2))
+    with pytest.raises(decode.UnreadableImage, match="decompression bomb"):
+        decode.decode(tmp_path / "huge.png")
+    with pytest.raises(decode.UnreadableImage, match="decompression bomb: 4000 x 4000 is more than 1000000"):
+        decode.decode(tmp_path / "large.png", max_pixels=1_000_000)
+    with pytest.raises(decode.UnreadableImage, match="strip"):
+        decode.decode(tmp_path / "strip.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp", "tif"])
+def test_truncation_anywhere_is_refused(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
+    whole = (tmp_path / f"whole.{suffix}").read_bytes()
+    decode.decode(tmp_path / f"whole.{suffix}")
+    for share in (0.001, 0.05, 0.3, 0.6, 0.9):
+        (tmp_path / f"cut.{suffix}").write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(decode.UnreadableImage):
+            decode.decode(tmp_path / f"cut.{suffix}")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]),
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_corrupted_bytes_give_an_image_or_a_reason(tmp_path, suffix, edits):
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = 6
+    halves().save(tmp_path / "whole", format=suffix, **({"exif": exif} if suffix not in ("GIF", "BMP") else {}))
+    data = bytearray((tmp_path / "whole").read_bytes())
+    for place, value in edits:
+        data[int(place * len(data))] = value
+    (tmp_path / "broken").write_bytes(bytes(data))
+    try:
+        assert decode.decode(tmp_path / "broken", max_pixels=1_000_000).mode == "RGB"
+    except decode.UnreadableImage as error:
+        assert error.reason
+
+
+@pytest.fixture
+def hostile(tmp_path) -> Path:
+    """A folder with all that issue 6 names."""
+    root = tmp_path / "folder"
+    (root / "a").mkdir(parents=True)
+    (root / "b").mkdir()
+    good = root / "a" / "same.jpg"
+    halves().save(good)
+    (root / "b" / "same.jpg").write_bytes(good.read_bytes())
+    (root / "truncated.jpg").write_bytes(good.read_bytes()[:-300])
+    (root / "empty.png").write_bytes(b"")
+    Image.new("RGB", (1, 1)).save(root / "pixel.png")
+    (root / "bomb.PNG").write_bytes(png_header_only(20_000, 20_000))
+    (root / "text.jpg").write_text("<script>alert(1)</script>")
+    (root / "notes.txt").write_text("not an image, not named like one")
+    (root / "loop").symlink_to(root)
+    (root / "a" / "self.jpg").symlink_to("self.jpg")
+    (root / "nothing.jpg").symlink_to("gone.jpg")
+    (root / "inside.jpg").symlink_to("a/same.jpg")
+    halves().save(tmp_path / "secret.jpg")
+    (root / "out.jpg").symlink_to(tmp_path / "secret.jpg")
+    os.mkfifo(root / "pipe.jpg")
+    (root / "folder.jpg").mkdir()
+    halves().save(root / "folder.jpg" / "ünï 😀\n.jpeg")
+    return root
+
+
+def test_nothing_is_lost_in_a_hostile_folder(hostile):
+    listed = folders.list_images(hostile)
+    assert listed == sorted(set(listed))
+    assert "notes.txt" not in listed
+    manifest, rejects = folder.index(hostile, listed)
+    assert sorted([*manifest["path"], *rejects["path"]]) == sorted(f"{hostile.as_posix()}/{p}" for p in listed)
+    name = rejects["path"].str.removeprefix(f"{hostile.as_posix()}/")
+    reasons = dict(zip(name, rejects["reason"], strict=True))
+    assert set(manifest["path"].str.removeprefix(f"{hostile.as_posix()}/")) == {
+        *("a/same.jpg", "b/same.jpg", "inside.jpg", "folder.jpg/ünï 😀\n.jpeg")
+    }
+    expected = {
+        "truncated.jpg": "truncated",
+        "empty.png": "empty file",
+        "pixel.png": "1 x 1 pixels",
+        "bomb.PNG": "decompression bomb",
+        "text.jpg": "'<script>",
+        "loop": "symbolic link to a folder",
+        "a/self.jpg": "symbolic link that loops",
+        "nothing.jpg": "symbolic link to nothing",
+        "out.jpg": "leads out of the folder",
+        "pipe.jpg": "not a regular file",
+    }
+    assert reasons.keys() == expected.keys()
+    for path, part in expected.items():
+        assert part in reasons[path].lower(), path
+    assert list(manifest.columns) == list(folder.MANIFEST)
+    assert manifest["accepted"].all()
+
+
+def test_keys_tell_copies_apart_and_notice_a_replaced_picture(hostile):
+    paths = ["a/same.jpg", "b/same.jpg"]
+    before, _ = folder.index(hostile, paths)
+    assert before["sha256"].nunique() == 1
+    assert before["key"].nunique() == 2
+    assert before["sha256"][0] == hashlib.sha256((hostile / paths[0]).read_bytes()).hexdigest()
+    halves(30, 30).save(hostile / paths[0])
+    after, _ = folder.index(hostile, paths)
+    assert list(before["key"] == after["key"]) == [False, True]
+
+
+def test_paths_given_from_outside_cannot_leave_the_folder(hostile):
+    manifest, rejects = folder.index(hostile, ["../secret.jpg", "a/../../secret.jpg", "missing.jpg"])
+    assert manifest.empty
+    assert list(manifest.columns) == list(folder.MANIFEST)
+    assert rejects["reason"].tolist()[2] == "no such file"
+    assert rejects["reason"].str.contains("leads out").sum() == 2
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS file systems hold UTF-8 names only")
+def test_names_that_are_not_utf8_are_listed_and_rejected(tmp_path):
+    halves().save(tmp_path / "good.png")
+    for name in (b"caf\xe9.png", rb"caf\xe9.png"):
+        with open(os.fsencode(tmp_path) + b"/" + name, "wb") as file:
+            file.write((tmp_path / "good.png").read_bytes())
+    listed = folders.list_images(tmp_path)
+    assert listed == [r"caf\xe9.png", r"caf\xe9.png?", "good.png"]
+    manifest, rejects = folder.index(tmp_path, listed)
+    assert len(manifest) == 2
+    assert rejects["reason"].tolist() == ["the name is not UTF-8 (bytes shown escaped): rename the file"]
+    rejects.to_csv(tmp_path / "rejects.csv")  # can be written
+
+
+def test_not_a_folder(tmp_path):
+    with pytest.raises(NotADirectoryError, match="name the folder"):
+        folders.list_images(tmp_path / "gone")
+
+
+def test_real_photographs():
+    if not OPEN_IMAGES.is_dir():
+        pytest.skip("the 100 Open Images photographs are not beside the checkout")
+    listed = folders.list_images(OPEN_IMAGES)
+    manifest, rejects = folder.index(OPEN_IMAGES, listed)
+    assert (len(listed), len(manifest), len(rejects)) == (100, 100, 0)
+    assert manifest["key"].is_unique
+    assert manifest[["width", "height"]].min().min() > 100
+
+
+# --- Labels -----------------------------------------------------------------------------------------------
+
+FILES = ["a/one.jpg", "a/two.jpg", "b/one.jpg", "three.png"]
+
+
+def reasons(problems: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(problems["path"], problems["reason"], strict=True))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_labels_join_by_path_name_or_stem(tmp_path, suffix):
+    table = pd.DataFrame(
+        {
+            "FileName": ["./a/one.jpg", "two.jpg", "three", "one.jpg", "gone.jpg"],
+            "region": ["NA", "EU", "", "EU", "EU"],
+            "age": [1, 2, 3, 4, 5],
+        }
+    )
+    path = tmp_path / f"labels.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    matched, problems = match_labels(read_labels(path), FILES)
+    assert matched["file"].tolist() == ["a/one.jpg", "a/two.jpg", "three.png"]
+    assert matched["age"].tolist() == [1, 2, 3]
+    assert matched["region"].tolist()[:2] == ["NA", "EU"]
+    assert reasons(problems) == {
+        "one.jpg": "ambiguous label: 2 files have this name; give the relative path",
+        "gone.jpg": "label without a file",
+        "b/one.jpg": "file without a label",
+    }
+
+
+def test_contradictory_labels_are_refused_and_repeated_ones_are_not():
+    labels = pd.DataFrame(
+        {
+            "file": ["two.jpg", "a/two.jpg", "three.png", "three.png"],
+            "gender": ["male", "female", "male", "male"],
+        }
+    )
+    matched, problems = match_labels(labels, ["a/two.jpg", "three.png"])
+    assert matched["file"].tolist() == ["three.png"]
+    assert reasons(problems) == {"a/two.jpg": "contradictory labels: several rows name this file"}
+
+
+def test_attached_labels_leave_gaps_where_there_are_none(hostile):
+    manifest, _ = folder.index(hostile, ["a/same.jpg", "b/same.jpg"])
+    labels = pd.DataFrame({"file": ["b/same.jpg"], "gender": ["female"]})
+    joined = attach_labels(manifest, labels, hostile)
+    assert joined["gender"].isna().tolist() == [True, False]
+    assert joined["key"].tolist() == manifest["key"].tolist()
+    assert "file" not in joined.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"x,y\n1,2\n", "no column that names files among x, y"),
+        (b"file,width\na.jpg,2\n", "column width; rename"),
+        (b"\xff\xfe\x00broken\x81", "not a label table"),
+        (b"", "not a label table"),
+    ],
+)
+def test_bad_label_tables_say_what_to_do(tmp_path, text, message):
+    (tmp_path / "labels.csv").write_bytes(text)
+    with pytest.raises(ValueError, match=message):
+        read_labels(tmp_path / "labels.csv")
+    with pytest.raises(ValueError, match=r"labels\.csv"):
+        read_labels(tmp_path / "labels.csv", column="nowhere")
+
+
+def test_bad_parquet_and_missing_tables(tmp_path):
+    (tmp_path / "labels.parquet").write_bytes(b"PAR1 no")
+    for name in ("labels.parquet", "gone.csv", "gone.parquet"):
+        with pytest.raises(ValueError, match="not a label table"):
+            read_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("25_0_2_20170116174525125.jpg.chip.jpg", {"age": 25, "gender": "male", "race": "asian"}),
+        ("part1/1_1_4_20161219140623097.jpg", {"age": 1, "gender": "female", "race": "other"}),
+        ("24_0_1_20170116220224657 .jpg", {"age": 24, "gender": "male", "race": "black"}),
+        ("55_0_0_20170116232725357jpg.jpg", {"age": 55, "gender": "male", "race": "white"}),
+        ("44_1_4_20170116235150272.pg.chip.jpg", {"age": 44, "gender": "female", "race": "other"}),
+    ],
+)
+def test_utkface_names(name, expected):
+    assert parse_utkface(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("61_1_20170109142408075.jpg.chip.jpg", "3 fields"),
+        ("39_1_20170116174525125.jpg.chip.jpg", "3 fields"),
+        ("53__0_20170116184028385.jpg", "gender ''"),
+        ("61_3_1_20170109150557335.jpg", "gender '3'"),
+        ("25_0_7_20170116174525125.jpg", "race '7'"),
+        ("999_0_0_20170116174525125.jpg", "age '999'"),
+        ("-5_0_0_20170116174525125.jpg", "age '-5'"),
+        ("25_0_2_.jpg", "not age_gender_race_timestamp"),
+        ("holiday.jpg", "1 fields"),
+    ],
+)
+def test_malformed_utkface_names(name, message):
+    with pytest.raises(ValueError, match=message):
+        parse_utkface(name)
+
+
+@given(st.text())
+def test_any_name_is_labels_or_a_problem(name):
+    labels, problems = utkface_labels([name])
+    assert len(labels) + len(problems) == 1
+
+
+def test_open_images_labels(tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        "ImageID,Source,LabelName,Confidence\n"
+        "one,verification,/m/person,1\none,verification,/m/violin,1\none,verification,/m/rare,1\n"
+        "two,verification,/m/person,1\ntwo,verification,/m/violin,1\ntwo,verification,/m/cat,0\n"
+        "three,verification,/m/person,1\nelsewhere,verification,/m/cat,1\n"
+    )
+    (tmp_path / "classes.csv").write_text("/m/person,Person\n/m/violin,Violin\n/m/cat,Cat\n")
+    matched, problems = open_images_labels(
+        *(tmp_path / "labels.csv", tmp_path / "classes.csv"),
+        min_images=2,
+        files=["one.jpg", "two.jpg", "three.jpg", "four.jpg"],
+    )
+    assert dict(zip(matched["file"], matched["label"], strict=True)) == {
+        **{"one.jpg": "Violin", "two.jpg": "Violin", "three.jpg": "Person"}
+    }
+    assert reasons(problems) == {"four.jpg": "file without a label"}

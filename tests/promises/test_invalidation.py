@@ -1,0 +1,236 @@
+"""The invalidation table of design.md, line by line, on a finished tiny study.
+
+Each case changes one thing and compares the jobs that a dry run announces with the stages that depend on it.
+"""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SYNTHESIS = 3  # shards of the tiny study that hold an activity
+REPORT = {"draw_figures", "write_report"}
+CLUSTERS = {"cluster", "compose", "rebalance", "compare_clusters", "draw_contact_sheet"}
+STRUCTURE = CLUSTERS | {"project"}
+BELOW_SIMILARITY = {"infer", "locate_neutral"} | REPORT
+BELOW_VECTORS = {"measure_similarity", "measure_reference", "score_prompts", "classify", "audit_attributes"}
+BELOW_VECTORS |= STRUCTURE | BELOW_SIMILARITY
+EMBEDDING = {"embed_images", "embed_images_and_tokens"}
+
+
+def names(planned: dict[str, int]) -> set[str]:
+    """Stages of a plan; the figures have one rule per dataset."""
+    return {name.split("_of_")[0] for name in planned} - {"all"}
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    return finished.copy(tmp_path / "project")
+
+
+def known(study) -> set[str]:
+    """Rules that this version of the workflow has: the report's stages are compared only where they exist."""
+    text = study.snakemake("--list-rules")
+    return {line.strip().split("_of_")[0] for line in text.splitlines()}
+
+
+def test_nothing_changed_nothing_runs(study):
+    assert study.planned() == {}
+    assert "Nothing to be done" in study.snakemake("all")
+
+
+def test_whitespace_comments_and_key_order(study):
+    values = study.config()
+    study.change(lambda config: None)
+    text = study.config_file.read_text()
+    reordered = {key: values[key] for key in reversed(values)}
+    import yaml
+
+    study.config_file.write_text("# a comment\n\n" + yaml.safe_dump(reordered, indent=4, sort_keys=False) + "\n\n")
+    assert study.config_file.read_text() != text
+    assert study.planned() == {}
+
+
+def test_touched_files(study):
+    later = time.time() + 60
+    for path in study.folder.rglob("*"):
+        if path.is_file() and not {".snakemake", "results"} & set(path.relative_to(study.folder).parts):
+            os.utime(path, (later, later))
+    assert study.planned() == {}
+
+
+def test_another_clone(study, tmp_path):
+    """Files written anew, as git does, in another folder, with results and records brought along."""
+    clone = tmp_path / "clone"
+    subprocess.run(["cp", "-r", "--no-preserve=timestamps", study.folder, clone], check=True)
+    for kept in ("results", ".snakemake"):
+        subprocess.run(["rm", "-rf", clone / kept], check=True)
+        subprocess.run(["cp", "-a", study.folder / kept, clone / kept], check=True)
+    assert type(study)(clone).planned() == {}
+
+
+def test_report_title(study):
+    study.change(lambda config: config["report"].update(title="Another title"))
+    assert names(study.planned()) == {"write_report"} & known(study)
+
+
+def test_colours(study):
+    study.change(lambda config: config["report"].update(colours={"young": "#123456"}))
+    assert names(study.planned()) == REPORT & known(study)
+
+
+def test_bootstrap_count(study):
+    study.change(lambda config: config["inference"].update(resamples=300))
+    expected = {"measure_reference", "score_prompts", *BELOW_SIMILARITY} & known(study)
+    assert names(study.planned()) == expected
+
+
+def test_contrasts(study):
+    study.change(lambda config: config["inference"].update(contrasts=[["young", "older"]]))
+    planned = names(study.planned())
+    assert "infer" in planned
+    assert not planned & (EMBEDDING | STRUCTURE | {"synthesise", "measure_similarity"})
+
+
+def test_number_of_clusters(study):
+    study.change(lambda config: config["clusters"].update(k=3))
+    assert names(study.planned()) == (CLUSTERS | REPORT) & known(study)
+
+
+def test_duplicate_threshold(study):
+    study.change(lambda config: config["clusters"].update(duplicate_cosine=0.9))
+    assert names(study.planned()) - REPORT == {"rebalance"}
+
+
+def test_zero_shot_prompts_of_a_folder(study):
+    study.change(
+        lambda config: config["datasets"]["faces"]["zero_shot"]["gender"]["man_woman"].update(male=["a man's face"])
+    )
+    planned = study.planned()
+    assert planned["classify"] == planned["audit_attributes"] == 1
+    assert names(planned) - REPORT == {"classify", "audit_attributes", "compare_published"}
+
+
+def test_model_of_one_encoder(study):
+    """Other weights for one encoder: its embeddings and what is below, not the other encoders'."""
+    from tests.tiny_encoders import save_timm
+
+    folder = study.folder / "weights" / "other"
+    save_timm(folder, "resnet18", 32, {"layers": [1, 1, 1, 1], "channels": [4, 8, 16, 32]})
+    study.change(lambda config: config["encoders"]["resnet50"]["source"].update(path="weights/other"))
+    planned = study.planned()
+    assert planned["embed_images"] == 2  # the shards of people; CLIP's stay
+    assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise", "index_images", "classify"}
+    assert {"measure_similarity", "infer", "cluster", "project"} <= names(planned)
+
+
+def test_weights_changed_in_place(study):
+    """The content counts, not the time stamp."""
+    path = study.folder / "weights" / "resnet" / "model.safetensors"
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert study.planned()["embed_images"] == 2
+
+
+def test_one_encoder_added(study):
+    study.change(lambda config: config["encoders"].update(second=dict(config["encoders"]["resnet50"])))
+    planned = study.planned()
+    assert planned["embed_images"] == 2  # shards of the people; the faces name their encoders
+    assert planned["cluster"] == 1
+    assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise"}
+
+
+def test_one_encoder_of_a_dataset_added(study):
+    study.change(lambda config: config["datasets"]["faces"]["encoders"].append("resnet50"))
+    planned = study.planned()
+    assert planned["embed_images"] == planned["cluster"] == 1
+    assert not names(planned) & {"index_images", "embed_prompts", "synthesise", "infer"}
+
+
+def test_one_activity_added(study):
+    """One shard of prompts and images runs, and exactly one quadruplet times the seeds is made."""
+    before = study.store()
+    study.change(lambda config: config["datasets"]["people"]["activities"].update(limit=6))
+    planned = study.planned()
+    assert planned["write_prompts"] == planned["synthesise"] == 1
+    assert planned["embed_images"] == 2 and planned["embed_images_and_tokens"] == planned["embed_prompts"] == 1
+    study.snakemake("all")
+    assert len(study.store() - before) == 4 * 2 + 1  # and one more neutral seed
+    assert before <= study.store()
+
+
+@pytest.mark.parametrize("change", [{"steps": 3}, {"guidance": 2.0}])
+def test_sampler_settings(study, change):
+    study.change(lambda config: config["datasets"]["people"]["synthesis"].update(change))
+    planned = study.planned()
+    assert planned["synthesise"] == SYNTHESIS
+    assert "write_prompts" not in planned and "embed_prompts" not in planned
+    assert planned["embed_images"] == 4  # faces stay
+
+
+def test_template(study):
+    study.change(lambda config: config["datasets"]["people"]["prompts"].update(neutral="A person {activity}"))
+    planned = study.planned()
+    assert planned["write_prompts"] == planned["synthesise"] == SYNTHESIS
+    assert planned["embed_prompts"] == 2 and "index_images" not in planned
+
+
+def test_two_settings_swapped(study):
+    """As an unordered set the values are the same; as settings they are not."""
+    study.change(lambda config: config["projections"].update(perplexity=15, neighbors=30))
+    assert names(study.planned()) == ({"project"} | REPORT) & known(study)
+
+
+def test_two_templates_swapped(study):
+    def swap(config):
+        groups = config["datasets"]["people"]["prompts"]["groups"]
+        groups["young"], groups["older"] = groups["older"], groups["young"]
+
+    study.change(swap)
+    assert study.planned()["write_prompts"] == SYNTHESIS
+
+
+def test_library_module_edited(study):
+    """The rules whose scripts import it, directly or not, and what is below."""
+    with (study.folder / "untold" / "structure" / "clusters.py").open("a") as file:
+        file.write("\n# An edit.\n")
+    planned = names(study.planned())
+    assert {"cluster", "compose"} <= planned
+    assert not planned & {"synthesise", "embed_images", "embed_prompts", "write_prompts", "project", "infer"}
+
+
+def test_script_edited(study):
+    with (study.folder / "scripts" / "project.py").open("a") as file:
+        file.write("\n# An edit.\n")
+    assert names(study.planned()) == ({"project"} | REPORT) & known(study)
+
+
+def test_threads_memory_and_rules_text(study):
+    """Resources are not science."""
+    rules = study.folder / "rules" / "embedding.smk"
+    rules.write_text(rules.read_text().replace("mem_mb=8000", "mem_mb=9000").replace("threads: 2", "threads: 1"))
+    assert study.planned() == {}
+
+
+def test_shard_count_makes_no_image_again(study):
+    before = study.store()
+    study.change(lambda config: config["datasets"]["people"].update(shards={"synthesis": 2, "embedding": 1}))
+    stamps = {path: path.stat().st_mtime_ns for path in (study.results / "store").rglob("*.png")}
+    study.snakemake("all")
+    assert study.store() == before
+    assert {path: path.stat().st_mtime_ns for path in (study.results / "store").rglob("*.png")} == stamps
+
+
+def test_new_picture_in_a_folder(study):
+    source = next((study.folder / "weights" / "faces").glob("*.png"))
+    (source.parent / "33_1_2_20170109000009999.png").write_bytes(Path(source).read_bytes())
+    planned = study.planned()
+    assert planned["index_images"] == 1
+    assert not names(planned) & {"synthesise", "measure_similarity", "infer", "embed_prompts"}

@@ -1,0 +1,317 @@
+"""The page: safe whatever the texts, complete, small, and honest in its first sentence."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import write_report
+from tests.conftest import ROOT
+from tests.report.test_figures import FACES, PEOPLE, contrast, draw
+from tests.simulated import GROUPS, HOSTILE, study
+from untold.report import headline, thumbnails
+from untold.report.colours import PALETTE
+from untold.report.page import MISSING, TEMPLATES, safe_json, spread
+
+
+def settings(people=True, faces=True):
+    shown = {}
+    if people:
+        groups = ["neutral", *GROUPS]
+        shown["people"] = {
+            "kind": "generated",
+            "groups": groups,
+            "contrast": "young-older",
+            "keys": PEOPLE["keys"],
+            "facets": ["group", "category", "activity"],
+            "classifier": None,
+            "model": "miniature",
+        }
+    if faces:
+        facets = ["gender", "race", "age_band"]
+        shown["faces"] = {
+            "kind": "folder",
+            "groups": [],
+            "contrast": None,
+            "keys": FACES["keys"],
+            "facets": facets,
+            "classifier": ("gender", "man_woman"),
+            "model": None,
+        }
+    return write_report.Settings.model_validate(
+        {
+            "report": {"title": "Who? <b>{{ 7 * 7 }}</b>", "examples": 4},
+            "datasets": shown,
+            "confidence": 0.95,
+            "pictures": 20_000,
+            "study": {"results": "results", "note": HOSTILE[0]},
+            "identities": {"miniature": "sha256:abc"},
+        }
+    )
+
+
+def write(results, chosen, tables=None, figures=True):
+    """The page from what a study left on disk."""
+    kinds = set(chosen.datasets)
+
+    def files(pattern):
+        return sorted(path for path in results.glob(pattern) if kinds & set(path.parts))
+
+    page = results / "report.html"
+    write_report.main(
+        settings=chosen,
+        tables=sorted((results / "tables").glob("*.csv")) if tables is None else tables,
+        figures=sorted((results / "figures").glob("*.svg")) if figures else [],
+        projections=files("*/projections.parquet"),
+        images=files("*/images/*.parquet"),
+        similarity=files("*/similarity/*.parquet"),
+        clusters=files("*/clusters/*.parquet"),
+        representatives=files("*/representatives/*.parquet"),
+        provenance=results / "provenance",
+        page=page,
+    )
+    return page.read_text(encoding="utf-8")
+
+
+class Tags(HTMLParser):
+    """What a browser would make of the page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    made = study(tmp_path_factory.mktemp("study"), activities=8, seeds=2, faces=40, hostile=True)
+    draw(made, "people", ["answer", "activities", "dino-map", "dino-composition"], **PEOPLE)
+    draw(made, "faces", ["attribute_errors"], **FACES)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return write(results, settings())
+
+
+def test_hostile_texts_are_shown_and_stay_texts(page):
+    tags = Tags(page)
+    assert len(tags.all("script")) == 2
+    assert not [image for image in tags.all("img") if not image["src"].startswith("data:image/")]
+    assert not [a for _, attributes in tags.found for a in attributes if a.startswith("on")]
+    words = "".join(tags.text)
+    for text in HOSTILE:
+        assert text in words
+    assert "Who? <b>{{ 7 * 7 }}</b>" in words and not tags.all("b")
+
+
+def test_policy_allows_no_request_and_only_our_script(page):
+    policy = next(meta["content"] for meta in Tags(page).all("meta") if "http-equiv" in meta)
+    script = page[page.rindex("<script>") + 8 : page.rindex("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'") and f"script-src 'sha256-{digest}'" in policy
+    assert "unsafe-eval" not in policy and "unsafe-inline" not in policy.split("script-src")[1]
+    addresses = set(re.findall(r"(?:https?:)?//[a-z0-9.]+\.[a-z]+", page.replace("\\/", "/")))
+    assert all("w3.org" in address for address in addresses), addresses
+
+
+def test_everything_has_a_name_and_every_link_a_target(page):
+    tags = Tags(page)
+    ids = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in tags.all("a"):
+        if link["href"].startswith("#"):
+            assert link["href"][1:] in ids
+    assert all(image.get("alt") for image in tags.all("img"))
+    assert all(svg.get("aria-label") for svg in tags.all("svg"))
+    assert len(tags.all("h1")) == 1 and ("html", {"lang": "en"}) in tags.found
+
+
+@pytest.mark.parametrize("section", ["people-findings", "people-activities", "people-neutral", "faces-audit", "limits"])
+def test_sections_of_the_study_are_there(page, section):
+    assert f'id="{section}"' in page
+
+
+def test_sections_without_input_are_left_out(results):
+    folder = write(results, settings(people=False))
+    assert "people-findings" not in folder and 'id="faces-audit"' in folder
+    bare = write(results, settings(faces=False), tables=[], figures=False)
+    assert "faces-audit" not in bare and 'id="quadruplets"' in bare
+    one = [results / "tables" / "people-contrasts.csv"]
+    assert "95 % interval" in write(results, settings(faces=False), tables=one, figures=False)
+
+
+def test_the_interactive_data_are_those_of_the_tables(results, page):
+    data = json.loads(page[page.index('id="data">') + 10 : page.index("</script>")])[0]
+    images = pd.read_parquet(results / "people" / "images").query("accepted").sort_values("key", ignore_index=True)
+    assert data["n"] == len(images)
+    groups = np.frombuffer(base64.b64decode(data["facets"]["group"]["codes"]), "<u2")
+    assert [data["facets"]["group"]["values"][code] for code in groups] == images["group"].tolist()
+    values = next(s for s in data["similarities"] if s["label"] == "DINO")["values"]
+    values = np.frombuffer(base64.b64decode(values), "<i2")
+    table = pd.read_parquet(results / "people" / "similarity").query("space == 'dino' and metric == 'cosine'")
+    table = table.set_index(["activity_id", "seed", "group"])["value"]
+    for row, value in zip(images.itertuples(), values, strict=True):
+        if row.group == "neutral":
+            assert value == MISSING
+        else:
+            assert value / 1e4 == pytest.approx(table[row.activity_id, row.seed, row.group], abs=6e-5)
+    assert {entry["space"] for entry in data["maps"]} == set(PEOPLE["keys"])
+    prompts = next(entry for entry in data["maps"] if entry["space"] == "clip_text")
+    assert (
+        prompts["prompts"]
+        and len(np.frombuffer(base64.b64decode(prompts["points"]), "<u4")) == images["prompt_key"].nunique()
+    )
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+    )
+)
+def test_json_survives_and_cannot_leave_its_element(value):
+    text = str(safe_json([value, "</script><!--", "\u2028"]))
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text)[0] == value
+
+
+def test_examples_are_spread_over_the_ranking():
+    ranking = pd.Series({f"a{i}": float(i) for i in range(11)})
+    assert spread(ranking, 3) == ["a10", "a5", "a0"]
+    assert spread(ranking[:2], 6) == ["a1", "a0"]
+
+
+def contrasts(estimate, low, high, spaces=("dino",)):
+    frame = pd.DataFrame({"space": list(spaces), "metric": "cosine", "contrast": "young-older", "n": 48})
+    return {"contrasts": frame.assign(estimate=estimate, low=low, high=high)}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((0.02, 0.012, 0.028), "looks more like the young than the older"),
+        ((-0.02, -0.028, -0.012), "looks more like the older than the young"),
+        ((0.02, -0.01, 0.05), "not settled"),
+        ((0.02, np.nan, np.nan), "Too few activities"),
+    ],
+)
+def test_the_sentence_says_what_the_interval_allows(numbers, words):
+    found = headline.answer(contrasts(*numbers), "young-older", 0.95)
+    assert words in found.sentence and not found.caution
+    assert ("interval" in found.sentence) and "48 activities" in found.sentence
+
+
+def test_no_similarity_no_claim():
+    assert "do not exist" in headline.answer(contrasts(np.nan, np.nan, np.nan), "young-older", 0.95).sentence
+
+
+def test_pictures_that_do_not_show_their_group_are_called_noise():
+    frames = contrasts(0.02, 0.01, 0.03)
+    adherence = pd.DataFrame({"group": [*GROUPS, "all marked"], "estimate": 0.35, "low": 0.3, "high": 0.4})
+    assert "noise" in headline.answer({**frames, "adherence": adherence}, "young-older", 0.95).caution
+    sure = adherence.assign(estimate=0.95, low=0.9)
+    assert not headline.answer({**frames, "adherence": sure}, "young-older", 0.95).caution
+
+
+def test_dissent_is_counted():
+    frames = contrasts(
+        [0.02, -0.03, 0.01], [0.01, -0.04, -0.01], [0.03, -0.02, 0.03], ["dino", "resnet50", "clip_image"]
+    )
+    support = headline.answer(frames, "young-older", 0.95).support[0]
+    assert support.startswith("1 of 3") and "1 the other way, 1 undecided" in support
+
+
+def test_text_of_the_page_has_contrast_in_both_themes():
+    css = (TEMPLATES / "report.css").read_text()
+    pairs = dict(re.findall(r"--([\w-]+):light-dark\((#\w{6},#\w{6})\)", css))
+    for side in (0, 1):
+        tone = {name: both.split(",")[side] for name, both in pairs.items()}
+        for name in ("ink", "muted", "accent"):
+            assert contrast(tone[name], tone["paper"]) >= 4.5 and contrast(tone[name], tone["raised"]) >= 4.5, name
+        assert contrast(tone["warn"], tone["warn-paper"]) >= 4.5
+    light = dict(re.findall(r"--([\w-]+):(#\w{6})[;}]", css))
+    assert all(both.split(",")[0] == light[name] for name, both in pairs.items())
+
+
+def test_page_and_figures_share_their_palette():
+    script = (TEMPLATES / "report.js").read_text()
+    assert json.loads(re.search(r"PALETTE = (\[.*?\])", script)[1])[: len(PALETTE)] == list(PALETTE)
+
+
+@pytest.mark.parametrize(("count", "limit"), [(2000, 6_000_000), (20_000, 10_000_000)])
+def test_photographs_stay_within_the_page(count, limit):
+    folder = ROOT.parent / "shared" / "data" / "open_images"
+    photographs = [path for path in sorted(folder.rglob("*")) if path.suffix in (".jpg", ".png")][:40]
+    if not photographs:
+        pytest.skip("no photographs at ../shared/data/open_images")
+    sheets = thumbnails.sheets(photographs, thumbnails.edge_for([768] * count))
+    assert sum(map(len, sheets.uris)) / len(photographs) * count < limit
+
+
+def test_a_folder_that_was_only_clustered_has_an_answer():
+    rows = [
+        ("clip_image", "kmeans", "label", "ami", 90, 0.52, 0.001),
+        ("dino", "kmeans", "label", "ami", 90, 0.01, 0.4),
+        ("dino", "dbscan", "label", "ami", 90, 0.9, 0.001),
+        ("dino", "kmeans", "race", "ami", 90, 0.9, 0.001),
+    ]
+    names = ["space", "algorithm", "attribute", "statistic", "n", "estimate", "p"]
+    table = pd.DataFrame(rows, columns=names)
+    said = headline.structure_answer(table)
+    follow = "The k-means clusters follow “label” beyond chance in CLIP images (0.52, p = 0.001)"
+    assert said.sentence == f"{follow}; that they follow “label” at all is not settled in DINO (0.01, p = 0.40)."
+    assert "90 images" in said.support[0]
+    assert headline.structure_answer(table[1:2]).sentence.startswith(
+        "That the k-means clusters follow “label” at all is not settled"
+    )
+    assert "nothing to compare" in headline.structure_answer(table[:0]).sentence
+
+
+def test_a_labelled_folder_answers_by_the_classifier_asked_for():
+    rows = [
+        ("gender", "boy_girl", "gender", "female", 0.9, 0.8, 0.95),
+        ("gender", "man_woman", "gender", "male", 0.05, 0.02, 0.1),
+        ("gender", "man_woman", "gender", "female", 0.25, 0.2, 0.3),
+        ("gender", "man_woman", "race", "Asian", 0.6, 0.5, 0.7),
+    ]
+    errors = pd.DataFrame(rows, columns=["target", "classifier", "attribute", "group", "error_rate", "low", "high"])
+    said = headline.audit_answer(errors, "gender", "man_woman").sentence
+    assert said.startswith("Zero-shot gender (man_woman) is wrong for 25\u202f% (20 to 30)")
+    assert "labelled female" in said and "labelled male" in said and "overlap" not in said
+    assert "too few labels" in headline.audit_answer(errors, "gender", "boy_girl").sentence
+
+
+def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):
+    broken = tmp_path / "x.png"
+    broken.write_bytes(b"no picture")
+    assert thumbnails.picture(broken, 8).getcolors() == [(64, thumbnails.PAPER)]
+
+
+def test_recovery_names_the_worst_beside_the_best():
+    recovery = pd.DataFrame({"estimator": "nearest group", "space": ["dino", "latents"], "metric": "cosine"})
+    recovery = recovery.assign(
+        quantity="spearman", group="young-older", n=48, estimate=[0.9, -0.1], low=np.nan, high=np.nan
+    )
+    group = ["young", "older", "young-older"]
+    points = pd.DataFrame({"activity_id": "knitting", "group": group, "planted": [0.25, 0.75, -0.5]})
+    frames = {**contrasts(0.02, 0.01, 0.03), "recovery": recovery, "recovery_points": pd.concat([points, points])}
+    said = headline.answer(frames, "young-older", 0.95).support[-1]
+    assert "was planted (75\N{NARROW NO-BREAK SPACE}% older, 25\N{NARROW NO-BREAK SPACE}% young), so" in said
+    assert "0.900 (DINO) for the best of 2" in said and "0.100 (Latents) for the worst" in said

@@ -1,0 +1,138 @@
+"""Composition of clusters: known tables, agreement with SciPy and scikit-learn, coverage, and nesting."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
+
+from untold.structure.composition import association, composition
+
+
+def spread(table: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Attribute (columns: a, b, ...) and cluster (rows) of each image of a table of counts."""
+    rows = [(chr(97 + j), i) for i, line in enumerate(table) for j, count in enumerate(line) for _ in range(count)]
+    return np.array([value for value, _ in rows]), np.array([cluster for _, cluster in rows])
+
+
+def cell(table, cluster, value):
+    return table[(table["cluster"] == cluster) & (table["value"] == value)].iloc[0]
+
+
+def test_counts_shares_and_ratio_of_a_known_table():
+    table = composition(*spread([[30, 10], [20, 40]]))
+    first = cell(table, 0, "a")
+    assert (first["count"], first["cluster_n"], first["value_n"], first["n"]) == (30, 40, 50, 100)
+    assert (first["share"], first["expected_share"], first["ratio"]) == (0.75, 0.5, 1.5)
+    assert first["p"] == pytest.approx(stats.fisher_exact([[30, 10], [20, 40]]).pvalue)
+    assert first["low"] < 1.5 < first["high"]
+    assert first["low"] > 1
+    np.testing.assert_allclose(table["p_adjusted"], stats.false_discovery_control(table["p"]))
+
+
+def test_interval_covers_the_true_ratio():
+    rng = np.random.default_rng(0)
+    truth = np.array([[0.15, 0.05], [0.2, 0.6]])
+    ratio = 0.15 / (0.2 * 0.35)
+    hits = 0
+    for _ in range(400):
+        first = cell(composition(*spread(rng.multinomial(150, truth.ravel()).reshape(2, 2).tolist())), 0, "a")
+        hits += first["low"] <= ratio <= first["high"]
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_an_absent_value_has_ratio_zero_and_an_upper_end():
+    absent = cell(composition(*spread([[0, 12], [30, 30]])), 0, "a")
+    assert absent["ratio"] == absent["low"] == 0
+    assert 0 < absent["high"] < 2
+
+
+def test_one_cluster_is_like_the_set():
+    table = composition(*spread([[5, 10]]))
+    assert table["ratio"].tolist() == [1, 1]
+    assert table["low"].tolist() == table["high"].tolist() == [1, 1]
+    assert table["p"].tolist() == [1, 1]
+
+
+def test_missing_values_are_left_out_and_noise_is_shown():
+    table = composition(["a", None, "b", np.nan, "a"], np.array([0, 0, 0, 1, -1]))
+    assert table["n"].unique().tolist() == [3]
+    assert sorted(table["cluster"].unique()) == [-1, 0]
+    assert table["note"].unique().tolist() == ["2 images without this attribute left out"]
+    assert composition([None, None], np.array([0, 1])).empty
+
+
+def nested(effect: float, seed: int, activities: int = 40, seeds: int = 6):
+    """Quadruplets whose clusters follow the activity; ``effect`` is how often the group decides instead."""
+    rng = np.random.default_rng(seed)
+    activity = np.repeat(np.arange(activities), seeds * 2)
+    group = np.tile(["old", "young"], activities * seeds)
+    cluster = np.repeat(rng.integers(0, 2, activities), seeds * 2)
+    decided = rng.random(len(group)) < effect
+    return group, np.where(decided, (group == "old").astype(int), cluster), activity
+
+
+def test_blocks_keep_the_balance_of_quadruplets_in_the_null():
+    group, cluster, activity = nested(0, 0)
+    table = composition(group, cluster, blocks=activity, draws=199)
+    np.testing.assert_allclose(table["ratio"], 1)
+    assert (table["p"] == 1).all()
+    group, cluster, activity = nested(0.4, 0)
+    table = composition(group, cluster, blocks=activity, draws=199)
+    assert cell(table, 1, "old")["low"] > 1
+    assert cell(table, 1, "old")["p"] == 1 / 200
+    assert association(group, cluster, blocks=activity, permutations=199)["p"][0] == 1 / 200
+    assert table["method"][0].startswith("bootstrap over 40 blocks")
+
+
+def test_blocks_do_not_take_repeats_for_evidence():
+    # The attribute is a property of the activity: 200 images of 10 activities are 10 observations.
+    rng = np.random.default_rng(0)
+    rejected = {"images": 0, "blocks": 0}
+    for _ in range(40):
+        activity = np.repeat(np.arange(10), 20)
+        attribute = rng.integers(0, 2, 10)[activity].astype(str)
+        cluster = rng.integers(0, 2, 10)[activity]
+        rejected["images"] += (composition(attribute, cluster)["p"] < 0.05).any()
+        rejected["blocks"] += (composition(attribute, cluster, blocks=activity, draws=19)["p"] < 0.05).any()
+    assert rejected["images"] > 20
+    assert rejected["blocks"] <= 6
+
+
+def test_association_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    cluster = rng.integers(0, 4, 300)
+    label = np.where(rng.random(300) < 0.5, cluster, rng.integers(0, 3, 300)).astype(str)
+    got = association(label, cluster).set_index("statistic")["estimate"]
+    assert got["ami"] == pytest.approx(adjusted_mutual_info_score(label, cluster))
+    assert got["homogeneity"] == pytest.approx(homogeneity_score(label, cluster))
+    assert got["completeness"] == pytest.approx(completeness_score(label, cluster))
+
+
+def test_p_of_association_is_uniform_without_association_and_small_with():
+    rng = np.random.default_rng(1)
+    p = [
+        association(rng.integers(0, 3, 90).astype(str), rng.integers(0, 3, 90), seed=i, permutations=99)["p"][0]
+        for i in range(200)
+    ]
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.10
+    assert association(*spread([[40, 2], [2, 40]]))["p"][0] == 1 / 1000
+
+
+def test_nothing_to_associate_is_said():
+    table = association(["a", "a", "b"], np.array([0, 0, -1]))
+    assert table["estimate"].isna().all()
+    assert "1 images in no cluster left out; one cluster or one value only" in table["note"][0]
+    assert "nothing to associate" in association([], np.array([], int))["note"][0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["x", "y", "z", None]), st.integers(-1, 3)), max_size=40))
+def test_any_table_is_consistent(pairs):
+    attribute, clusters = [a for a, _ in pairs], np.array([c for _, c in pairs], dtype=int)
+    table = composition(attribute, clusters)
+    assert table["count"].sum() == sum(a is not None for a in attribute)
+    assert ((table["low"] <= table["ratio"] + 1e-9) & (table["ratio"] <= table["high"] + 1e-9)).all()
+    assert table["p"].between(0, 1).all()
+    np.testing.assert_allclose(table.groupby("cluster")["share"].sum(), 1)

@@ -1,0 +1,188 @@
+"""What a study consists of: shards that stay put, identities of models, fingerprints of folders."""
+
+import copy
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from untold.study.activities import COLUMNS
+from untold.study.plan import Plan, Space
+from untold.study.schema import parse_study
+from untold.study.schema_base import ConfigError
+from untold.study.schema_encoders import Timm
+
+
+@pytest.fixture
+def values(tmp_path) -> dict:
+    """The default study on activities, models and pictures of its own."""
+    study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    people, faces = study["datasets"]["people"], study["datasets"]["faces"]
+    people["activities"] = {"file": str(tmp_path / "activities.csv"), "miniature": False}
+    people["shards"] = {"synthesis": 16, "embedding": 4}
+    people.pop("planted", None)
+    faces |= {"path": str(tmp_path / "faces"), "shards": 3}
+    table(tmp_path, 60)
+    (tmp_path / "faces" / "more").mkdir(parents=True)
+    for number in range(12):
+        name = f"{20 + number}_0_1_201701{number:02d}.jpg"
+        (tmp_path / "faces" / ("more" if number % 2 else "") / name).write_bytes(b"x" * number)
+    for name, source in sources(study).items():
+        source["path"] = str(model(tmp_path / name))
+    return study
+
+
+def sources(study: dict) -> dict[str, dict]:
+    return {name: entry["source"] for name, entry in {**study["models"], **study["encoders"]}.items()}
+
+
+def model(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(folder.name.encode())
+    return folder
+
+
+def table(folder: Path, count: int, *more: str) -> None:
+    ids = [*(f"activity-{number}" for number in range(count)), *more]
+    rows = [",".join(COLUMNS), *(f"{name},doing {name},c,010101,false" for name in ids)]
+    (folder / "activities.csv").write_text("\n".join(rows) + "\n")
+
+
+def plan(values: dict) -> Plan:
+    return Plan(parse_study(values, "study.yaml"))
+
+
+def refusal(values: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan(values)
+    return str(caught.value)
+
+
+def ids(shards: dict) -> dict[str, list[str]]:
+    return {name: [activity.id for activity in shard] for name, shard in shards.items()}
+
+
+def test_every_activity_is_in_one_shard(values):
+    shards = ids(plan(values).synthesis("people"))
+    assert sorted(name for shard in shards.values() for name in shard) == sorted(f"activity-{n}" for n in range(60))
+    assert all(shards.values()), "a shard without activities is no job"
+
+
+def test_an_embedding_shard_covers_whole_synthesis_shards_and_each_once(values):
+    made = plan(values)
+    covered = [shard for name in made.embedding_shards("people") for shard in made.covered("people", name)]
+    assert sorted(covered) == sorted(made.synthesis("people"))
+
+
+def test_an_added_activity_touches_one_synthesis_and_one_embedding_shard(values, tmp_path):
+    before = plan(values)
+    table(tmp_path, 60, "something-new")
+    after = plan(values)
+    old, new = ids(before.synthesis("people")), ids(after.synthesis("people"))
+    changed = [name for name in new if new[name] != old.get(name)]
+    assert len(changed) == 1
+    assert set(new[changed[0]]) - set(old.get(changed[0], [])) == {"something-new"}
+    touched = [name for name in after.embedding_shards("people") if changed[0] in after.covered("people", name)]
+    assert len(touched) == 1
+
+
+def test_the_order_of_the_table_does_not_move_an_activity(values, tmp_path):
+    before = ids(plan(values).synthesis("people"))
+    head, *rows = (tmp_path / "activities.csv").read_text().splitlines()
+    (tmp_path / "activities.csv").write_text("\n".join([head, *reversed(rows)]) + "\n")
+    after = ids(plan(values).synthesis("people"))
+    assert {name: set(shard) for name, shard in after.items()} == {name: set(shard) for name, shard in before.items()}
+
+
+def test_a_model_is_its_content_whatever_its_place_and_age(values, tmp_path):
+    source = plan(values).study.encoders["clip"].source
+    shutil.copytree(source.path, tmp_path / "elsewhere")
+    other = source.model_copy(update={"path": str(tmp_path / "elsewhere")})
+    os.utime(tmp_path / "elsewhere" / "config.json", (0, 0))
+    assert Plan.identity(other) == Plan.identity(source)
+    shutil.copytree(source.path, tmp_path / "changed")
+    (tmp_path / "changed" / "config.json").write_text("{ }")
+    assert Plan.identity(source.model_copy(update={"path": str(tmp_path / "changed")})) != Plan.identity(source)
+    shutil.copytree(source.path, tmp_path / "renamed")
+    (tmp_path / "renamed" / "config.json").rename(tmp_path / "renamed" / "other.json")
+    assert Plan.identity(source.model_copy(update={"path": str(tmp_path / "renamed")})) != Plan.identity(source)
+
+
+def test_a_hub_model_is_its_commit_and_needs_no_folder(values):
+    values["models"]["miniature"]["source"] = {"repository": "owner/name", "revision": "a" * 40}
+    assert Plan.identity(plan(values).study.models["miniature"].source) == f"owner/name@{'a' * 40}"
+
+
+def test_a_folder_is_the_names_and_sizes_of_its_files(values, tmp_path):
+    before = plan(values)
+    shards = before.embedding_shards("faces")
+    prints = {shard: before.fingerprint("faces", shard) for shard in shards}
+    faces = tmp_path / "faces"
+    for file in faces.rglob("*.jpg"):
+        os.utime(file, (0, 0))
+    assert {shard: plan(values).fingerprint("faces", shard) for shard in shards} == prints, "touched files"
+    (faces / "30_1_0_x.jpg").write_bytes(b"new")
+    after = plan(values)
+    assert sum(after.fingerprint("faces", shard) != prints[shard] for shard in shards) == 1, "one file, one shard"
+    (faces / "30_1_0_x.jpg").write_bytes(b"longer")
+    assert sum(plan(values).fingerprint("faces", s) != after.fingerprint("faces", s) for s in shards) == 1
+
+
+def test_spaces_of_images_that_are_made_and_of_images_that_exist(values):
+    values["encoders"]["vae"] = {
+        "library": "vae",
+        "source": copy.deepcopy(sources(values)["miniature"]),
+        "size": 64,
+        "batch_size": 1,
+    }
+    del values["datasets"]["faces"]["encoders"]
+    made = plan(values)
+    assert made.spaces("people") == {
+        "clip_image": Space("embeddings/clip"),
+        "dino": Space("embeddings/dino"),
+        "resnet50": Space("embeddings/resnet50"),
+        "clip_text": Space("embeddings/clip_text", key="prompt_key"),
+        "latents": Space("latents", column="latents"),
+    }
+    assert "vae" in made.spaces("faces") and "latents" not in made.spaces("faces"), "never mixed (method.md 2)"
+    assert made.tokens("people") == ["dino"]
+    assert list(made.encoders("people", Timm)) == ["dino", "resnet50"]
+
+
+def test_missing_folders_and_pickles_are_named(values, tmp_path):
+    shutil.rmtree(tmp_path / "clip")
+    assert "encoders.clip.source.path: no folder" in refusal(values)
+    (tmp_path / "clip").mkdir()
+    assert "holds no weights" in refusal(values)
+    (tmp_path / "clip" / "pytorch_model.bin").write_bytes(b"")
+    assert "pickled weights, which are refused" in refusal(values)
+
+
+def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
+    shutil.rmtree(tmp_path / "faces")
+    assert "datasets.faces.path: no folder" in refusal(values)
+    (tmp_path / "faces").mkdir()
+    assert "holds no image" in refusal(values)
+
+
+def test_a_broken_link_is_left_to_the_index(values, tmp_path):
+    (tmp_path / "faces" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert plan(values).files("faces")["broken.jpg"] == -1
+
+
+def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_works(values, tmp_path):
+    head, *rows = (tmp_path / "activities.csv").read_text().splitlines()
+    long = [f"{row.split(',')[0]},{'💃' * 280}{n},c,010101,false" for n, row in enumerate(rows)]
+    (tmp_path / "activities.csv").write_text("\n".join([head, *long]) + "\n")
+    values["datasets"]["people"]["shards"] = {"synthesis": 1, "embedding": 1}
+    text = refusal(values)
+    assert "datasets.people.shards.synthesis" in text
+    values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set ")[1].split()[0])
+    assert plan(values).synthesis("people")
+    values["datasets"]["people"]["prompts"]["groups"] |= {f"g{n}": "x" * 1900 + "{activity}" for n in range(40)}
+    values["datasets"]["people"].pop("zero_shot", None)
+    assert "datasets.people.prompts" in refusal(values)

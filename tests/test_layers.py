@@ -1,0 +1,94 @@
+"""The packages import downward only, and their ``__init__.py`` hides nothing from the tracking of code."""
+
+import ast
+
+import pytest
+
+from tests.conftest import ROOT
+
+# What each package may import, besides itself. It is the order of docs/design.md.
+ALLOWED = {
+    "base": set(),
+    "study": {"base"},
+    "data": {"base"},
+    "images": {"base"},
+    "models": {"base", "study"},
+    "synthesis": {"base", "study", "data"},
+    "statistics": {"data"},
+    "similarity": {"data", "statistics"},
+    "judges": {"data", "statistics"},
+    "structure": {"data", "statistics"},
+    "report": {"base", "data"},
+    "miniature": {"base"},
+}
+MODULES = sorted((ROOT / "untold").rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Packages of ours that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute, so that they can be read and tracked"
+            names.add(node.module)
+    return {name.split(".")[1] for name in names if name.startswith("untold.")}
+
+
+def test_every_package_has_its_place():
+    assert {path.parent.name for path in MODULES} == ALLOWED.keys() | {"untold"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_run_downward(path):
+    package = path.parent.name
+    if package == "untold":
+        return
+    upward = imported(ast.parse(path.read_text())) - ALLOWED[package] - {package}
+    assert not upward, f"{package} may import {sorted(ALLOWED[package])}"
+
+
+def test_what_is_allowed_has_no_cycle():
+    order = list(ALLOWED)
+    assert all(order.index(lower) < order.index(upper) for upper, below in ALLOWED.items() for lower in below)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "untold").rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_packages_are_rooms_without_shortcuts(path):
+    (docstring,) = ast.parse(path.read_text()).body
+    assert isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
+
+
+FORBIDDEN = {
+    # Planning runs in every Snakemake process and every SLURM job.
+    "study": {"pandas", "torch", "pyarrow", "matplotlib", "scipy", "sklearn", "numpy"},
+    # The science knows neither files nor figures.
+    "statistics": {"pyarrow", "matplotlib", "torch", "pathlib"},
+    "similarity": {"pyarrow", "matplotlib", "torch", "pathlib"},
+    "judges": {"pyarrow", "matplotlib", "torch", "pathlib"},
+    "structure": {"pyarrow", "matplotlib", "torch", "pathlib"},
+}
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_stays_light(package):
+    for path in (ROOT / "untold" / package).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            heavy = {name.split(".")[0] for name in names} & FORBIDDEN[package]
+            assert not heavy, f"{path.relative_to(ROOT)} imports {sorted(heavy)}"
+
+
+def test_the_library_knows_nothing_of_snakemake():
+    for path in MODULES:
+        assert "import snakemake" not in path.read_text() and "from snakemake" not in path.read_text(), path
+
+
+def test_texts_load_no_matplotlib():
+    """A page, a table or a headline names a space without drawing it."""
+    for name in ("wording", "numbers", "tables", "headline", "page"):
+        tree = ast.parse((ROOT / "untold" / "report" / f"{name}.py").read_text())
+        froms = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not froms & {"untold.report.figures", "untold.report.style", "matplotlib"}, name

@@ -1,0 +1,1 @@
+"""Identity, atomic files, devices and progress: what everything else stands on."""

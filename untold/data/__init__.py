@@ -1,0 +1,1 @@
+"""Tables, vectors and predictions on disk."""

@@ -1,0 +1,156 @@
+"""Parquet I/O: deterministic bytes, atomic writes (docs/design.md, data contracts)."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from untold.base.files import atomic
+
+# Row groups are read side by side: small ones keep all threads at work. Of wide arrays they hold fewer rows, because a
+# reader needs several times the memory of the groups it is at.
+ROW_GROUP = 8_192
+
+
+GROUP_NUMBERS = 2**24
+
+
+def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[str] = ()) -> None:
+    """Write a table of plain columns, sorted by ``sort_by``."""
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    if sort_by:
+        table = table.sort_by([(column, "ascending") for column in sort_by])
+    with atomic(path) as part:
+        pq.write_table(table, part, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
+    """Read one table, or several of one schema below each other; never columns of vectors."""
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    tables = [_read(path, columns) for path in paths]
+    return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A damaged file is named, with what to do."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    with _named(path):
+        return pq.read_table(path, columns=columns, partitioning=None, pre_buffer=False)
+
+
+def column_names(path: Path) -> list[str]:
+    """What a file holds, without reading it."""
+    with _named(path):
+        return pq.read_schema(path).names
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file holds, without reading it."""
+    with _named(path):
+        return pq.read_metadata(path).num_rows
+
+
+def write_arrays(
+    path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]
+) -> None:
+    """Write one array per key, sorted by key.
+
+    Parameters
+    ----------
+    path : Path
+    key : sequence of str, length n
+        Unique.
+    arrays : mapping of str to ndarray of shape (n, ...)
+        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split, read faster for
+        being declared without nulls; anything else becomes ``fixed_shape_tensor`` in its own dtype (float16 for
+        latents and patch tokens).
+    metadata : mapping
+        JSON values for the schema: model, weights' sha256, preprocessing, dtype, versions.
+
+    Raises
+    ------
+    ValueError
+        If keys repeat, lengths differ or a value is not finite.
+    """
+    order = np.argsort(np.asarray(key, dtype=str), kind="stable")
+    keys = np.asarray(key, dtype=str)[order]
+    if len(np.unique(keys)) < len(keys):
+        raise ValueError(f"{path}: a key is repeated")
+    columns: dict[str, pa.Array] = {"key": pa.array(keys.tolist(), pa.string())}
+    split: list[str] = []
+    for name, array in arrays.items():
+        if len(array) != len(keys):
+            raise ValueError(f"{path}: {len(keys)} keys but {len(array)} rows of {name}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} holds values that are not finite")
+        array = np.ascontiguousarray(array[order])
+        if array.ndim == 2 and array.dtype == np.float32:
+            kind = pa.list_(pa.field("element", pa.float32(), nullable=False), array.shape[1])
+            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), type=kind)
+            split.append(f"{name}.list.element")
+        else:
+            columns[name] = _tensor(array)
+    fields = [pa.field(name, column.type, nullable=False) for name, column in columns.items()]
+    width = max([1, *(math.prod(array.shape[1:]) for array in arrays.values())])
+    about = {"about": json.dumps(dict(metadata), sort_keys=True)}
+    table = pa.table([*columns.values()], schema=pa.schema(fields, metadata=about))
+    with atomic(path) as part:
+        pq.write_table(
+            table,
+            part,
+            compression="zstd",
+            use_dictionary=False,
+            use_byte_stream_split=split,
+            row_group_size=min(ROW_GROUP, max(1, GROUP_NUMBERS // width)),
+        )
+
+
+def _tensor(array: np.ndarray) -> pa.Array:
+    if len(array):
+        return pa.FixedShapeTensorArray.from_numpy_ndarray(array)
+    kind = pa.fixed_shape_tensor(pa.from_numpy_dtype(array.dtype), array.shape[1:])
+    return pa.ExtensionArray.from_storage(kind, pa.array([], kind.storage_type))
+
+
+def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[np.ndarray, np.ndarray]:
+    """Read the arrays of one column from one file or several.
+
+    Returns
+    -------
+    key : ndarray of str, shape (n,)
+    values : ndarray of shape (n, ...)
+    """
+    paths = [paths] if isinstance(paths, Path) else list(paths)
+    keys, values = [], []
+    for path in paths:
+        table = _read(path, ["key", column])
+        keys.append(table["key"].to_numpy(zero_copy_only=False))
+        # Chunk by chunk, without a copy until all are put together.
+        for chunk in table[column].chunks:
+            if isinstance(chunk, pa.FixedShapeTensorArray):
+                values.append(chunk.to_numpy_ndarray())
+            else:
+                values.append(chunk.flatten().to_numpy().reshape(-1, chunk.type.list_size))
+    return np.concatenate(keys), np.concatenate(values)
+
+
+def read_metadata(path: Path) -> dict:
+    """The metadata that ``write_arrays`` stored."""
+    with _named(path):
+        return json.loads(pq.read_schema(path).metadata[b"about"])

@@ -1,0 +1,137 @@
+"""A space as the analyses read it: vectors together with what each of them stands for."""
+
+import hashlib
+import logging
+import math
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from untold.data.parquet import count_rows, read_arrays, read_table
+
+log = logging.getLogger(__name__)
+
+
+# Directions that stand for the many of a space too large to be held; cosines keep to about 1 / sqrt(512).
+DIRECTIONS = 512
+
+
+BLOCK = 64  # rows that are turned to float32 at a time, so that they stay in the processor's cache
+
+
+# Bytes of a space that clusters, maps and diversity are made in; with its copies it takes about four times as much.
+LARGEST = 2**30
+
+
+def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
+    """Keys of about ``count`` rows, drawn at random; the same ones whenever they are drawn.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Manifest of images. All images of an activity and seed are drawn together, so that they can be compared.
+    key : str
+        Column of the keys; of prompts (``prompt_key``) each is drawn on its own.
+    count : int
+        All keys when there are no more than these. A smaller sample is part of a larger one.
+    """
+    keys = table.drop_duplicates(key)
+    if len(keys) <= count:
+        return set(keys[key])
+    nested = key == "key" and {"activity_id", "seed"} <= set(keys.columns)
+    units = keys["activity_id"] + "/" + keys["seed"].astype(str) if nested else keys[key]
+    sizes = units.value_counts()
+    # The order of digests is random to the data, and needs no generator whose state depends on what came before.
+    drawn = sizes.loc[sorted(sizes.index, key=lambda unit: hashlib.sha256(unit.encode()).digest())]
+    return set(keys.loc[units.isin(drawn.index[drawn.cumsum() <= count]), key])
+
+
+def read_sample(
+    vectors: Sequence[Path], column: str, wanted: Set[str] | None = None, *, largest: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and arrays of the wanted rows, file by file.
+
+    Parameters
+    ----------
+    vectors : sequence of Path
+        Files with ``key`` and ``column``.
+    wanted : set of str, optional
+        Keys; all of them when left out.
+    largest : int, optional
+        Bytes in float32. Rows that would take more are read through ``DIRECTIONS`` random directions, which keep the
+        cosine of two vectors to about 0.04; the log says so.
+
+    Returns
+    -------
+    keys : ndarray of str, shape (n,)
+    values : ndarray of shape (n, ...) or (n, DIRECTIONS)
+
+    References
+    ----------
+    Charikar, Chen and Farach-Colton (2002): each coordinate is added to one random place with a random sign, which
+    costs as much as reading it.
+    """
+    count = sum(count_rows(path) for path in vectors) if wanted is None else len(wanted)
+    directions, parts = None, []
+    for path in vectors:
+        keys, values = read_arrays(path, column)
+        size = math.prod(values.shape[1:])
+        if directions is None and largest is not None and 4 * count * size > largest:
+            log.warning(
+                "%s: %d x %d numbers are read through %d random directions", path.parent, count, size, DIRECTIONS
+            )
+            rng = np.random.default_rng(DIRECTIONS)
+            places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.float32([-1, 1]), size)
+            directions = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
+        if wanted is not None:
+            rows = np.array([key in wanted for key in keys], dtype=bool)
+            keys, values = keys[rows], values[rows]
+        if directions is not None:
+            blocks = np.array_split(values.reshape(len(values), size), len(values) // BLOCK + 1)
+            values = np.concatenate([block.astype(np.float32) @ directions for block in blocks])
+        parts.append((keys, values))
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
+
+
+def read_space(
+    vectors: Sequence[Path], column: str, subjects: Sequence[Path], key: str, *, largest: int | None = None
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Vectors and, row by row, their images or prompts.
+
+    Parameters
+    ----------
+    vectors : sequence of Path
+        Files with ``key`` and ``column``.
+    subjects : sequence of Path
+        Manifests of images, or tables of prompts.
+    key : str
+        Column of the subjects that the vectors' keys are in; repeated keys (a prompt of several seeds) count once.
+    largest : int, optional
+        Bytes, as in :func:`read_sample`.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (n, dim)
+        Latents flattened.
+    subjects : DataFrame of n rows
+        Sorted by ``key``, which is a column of this name whatever it was called.
+
+    Raises
+    ------
+    ValueError
+        If a vector has no subject: the files are of different runs.
+    """
+    keys, values = read_sample(vectors, column, largest=largest)
+    order = np.argsort(keys, kind="stable")
+    table = read_table(subjects).drop_duplicates(key).set_index(key, drop=False).rename_axis(None)
+    if missing := set(keys) - set(table.index):
+        raise ValueError(
+            f"{vectors[0]}: {len(missing)} vectors belong to no row of {subjects[0]}; delete both and rerun"
+        )
+    chosen = table.loc[keys[order]].drop(columns="key", errors="ignore") if key != "key" else table.loc[keys[order]]
+    return values[order].reshape(len(order), -1).astype(np.float32), chosen.rename(columns={key: "key"}).reset_index(
+        drop=True
+    )

@@ -1,0 +1,22 @@
+"""Vectors."""
+
+import math
+
+import numpy as np
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """L2-normalised float32 rows (flattened to two dimensions).
+
+    Raises
+    ------
+    ValueError
+        If a row has no direction (zero, NaN or infinite); the message gives its position.
+    """
+    flat = np.asarray(vectors, dtype=np.float32)
+    flat = flat.reshape(len(flat), math.prod(flat.shape[1:]))
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
+    if bad.any():
+        raise ValueError(f"vector {int(np.argmax(bad))} is zero or not finite: embed that image again or drop it")
+    return flat / norms

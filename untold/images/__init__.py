@@ -1,0 +1,1 @@
+"""Reading pictures and the labels that come with them."""

@@ -1,0 +1,22 @@
+"""Ages in years as bands."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70)
+
+
+# --- By group ---------------------------------------------------------------------------------------------
+
+
+def age_band(ages: Sequence, starts: Sequence[int] = AGE_BANDS) -> pd.Series:
+    """Bands like ``20-29``, and ``70+`` for the last; missing ages stay missing.
+
+    The names sort as text in the order of age.
+    """
+    years = pd.to_numeric(pd.Series(ages), errors="coerce")
+    names = [f"{a:02d}-{b - 1:02d}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
+    return pd.cut(years, [*starts, np.inf], right=False, labels=names).astype(object)

@@ -1,0 +1,146 @@
+"""Decode one image file: upright, RGB, never larger than allowed."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from untold.base.identity import file_digest
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+MAX_PIXELS = 100_000_000
+
+
+# Encoders resize the short side to about 224: a 1 x 1 000 000 strip would grow into a bomb there.
+MAX_ASPECT = 50
+
+
+# EXIF orientation -> the transposition that undoes it.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+ORIENTATION = 0x0112
+
+
+class UnreadableImage(ValueError):
+    """A file that cannot be used as an image; ``reason`` says why in one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def decode_known(path: Path, *, sha256: Mapping[Path, str], max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode a file that a manifest describes.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : mapping
+        What the manifest says of each file.
+    max_pixels : int
+        As in ``decode``.
+
+    Raises
+    ------
+    UnreadableImage
+        For a file that is not the one the manifest was written for, or cannot be decoded.
+    """
+    if file_digest(path) != sha256[path]:
+        remedy = "snakemake --forcerun synthesise index_images looks at every picture again"
+        raise UnreadableImage(f"{path} is not the picture that its manifest describes; {remedy}")
+    return decode(path, max_pixels=max_pixels)
+
+
+def decode(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode a file completely into an upright 8-bit RGB image.
+
+    EXIF rotation is applied, transparency is composited on white, 16-bit grey is scaled to 8 bits, CMYK is
+    converted, and of an animation the first frame is taken. The content tells the format, not the name.
+
+    Parameters
+    ----------
+    path : Path or str
+        A regular file.
+    max_pixels : int
+        Larger images are refused before their pixels are decoded; Pillow itself refuses above 179 million.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB.
+
+    Raises
+    ------
+    UnreadableImage
+        For whatever cannot be decoded, with the reason.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage("not a regular file")
+        if status.st_size == 0:
+            raise UnreadableImage("empty file (0 bytes)")
+        with Image.open(path, formats=FORMATS) as image:
+            _check_size(*image.size, max_pixels)
+            image.load()
+            turn = UPRIGHT.get(_orientation(image))
+            rgb = _rgb(image)
+        return rgb.transpose(turn) if turn is not None else rgb
+    except (UnreadableImage, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise UnreadableImage(f"not a {', '.join(FORMATS)} image: the content begins {_head(path)}") from None
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(f"decompression bomb: {error}") from None
+    except OSError as error:
+        raise UnreadableImage(error.strerror or str(error)) from error
+    except Exception as error:  # Decoders fed hostile bytes raise nearly anything.
+        raise UnreadableImage(f"broken image: {type(error).__name__}: {error}") from error
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise UnreadableImage(f"{width} x {height} pixels: nothing to see")
+    if width * height > max_pixels:
+        raise UnreadableImage(f"decompression bomb: {width} x {height} is more than {max_pixels} pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise UnreadableImage(f"{width} x {height} pixels: a strip, over {MAX_ASPECT} times longer than wide")
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        return image.getexif().get(ORIENTATION)
+    except Exception:  # A good picture with broken metadata stays a good picture, shown as it is stored.
+        return None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.uint16)
+        return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise UnreadableImage("32-bit pixels have no agreed white point: convert the file to 8 or 16 bits")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _head(path: Path | str) -> str:
+    with open(path, "rb") as file:
+        return ascii(file.read(16).decode("latin-1"))

@@ -1,0 +1,79 @@
+"""Index a folder of images: what can be used, and what cannot and why."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from untold.base.identity import file_digest
+from untold.images.decode import MAX_PIXELS, UnreadableImage, decode
+
+MANIFEST = ("key", "path", "sha256", "width", "height", "accepted", "reason")
+
+
+REJECTS = ("path", "reason")
+
+
+def index(
+    folder: Path | str, paths: Iterable[str], *, max_pixels: int = MAX_PIXELS, min_side: int = 8
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Decode every listed file and tell the usable ones from the rejects.
+
+    Parameters
+    ----------
+    folder : Path or str
+        As it is to stand in the manifest.
+    paths : iterable of str
+        Relative paths, of :func:`list_images` or a part of it.
+    max_pixels : int
+        See :func:`decode`.
+    min_side : int
+        Images with a shorter side, in pixels, are rejected: they show nothing.
+
+    Returns
+    -------
+    manifest : DataFrame
+        ``key, path, sha256, width, height, accepted, reason``. ``key`` hashes the relative path and the
+        content: the same picture in two subfolders is two rows, and a replaced picture has a new key. Width
+        and height are those of the upright image.
+    rejects : DataFrame
+        ``path, reason``. Together with the manifest it holds every listed path once.
+    """
+    root = Path(folder)
+    accepted: list[tuple] = []
+    rejected: list[tuple[str, str]] = []
+    for relative in paths:
+        path = root / relative
+        try:
+            _check_place(root, path)
+            width, height = decode(path, max_pixels=max_pixels).size
+            if min(width, height) < min_side:
+                raise UnreadableImage(f"{width} x {height} pixels: a side is shorter than {min_side}")
+            digest = file_digest(path)
+        except UnreadableImage as error:
+            rejected.append((path.as_posix(), error.reason))
+        else:
+            key = hashlib.sha256(f"{digest}/{relative}".encode()).hexdigest()[:32]
+            accepted.append((key, path.as_posix(), digest, width, height, True, ""))
+    return pd.DataFrame(accepted, columns=list(MANIFEST)), pd.DataFrame(rejected, columns=list(REJECTS))
+
+
+def _check_place(root: Path, path: Path) -> None:
+    """Raise unless the path leads to a file inside the folder."""
+    try:
+        real = path.resolve(strict=True)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise UnreadableImage("symbolic link to nothing") from error
+        if "\\x" in path.as_posix():
+            raise UnreadableImage("the name is not UTF-8 (bytes shown escaped): rename the file") from error
+        raise UnreadableImage("no such file") from error
+    except (OSError, RuntimeError) as error:  # Python < 3.13 reports a loop of links as RuntimeError.
+        reason = "symbolic link that loops" if path.is_symlink() else f"cannot be opened: {error}"
+        raise UnreadableImage(reason) from error
+    if not real.is_relative_to(root.resolve()):
+        raise UnreadableImage("leads out of the folder: links are not followed there")
+    if real.is_dir():
+        link = path.is_symlink()
+        raise UnreadableImage("symbolic link to a folder: not followed" if link else "folder that cannot be read")

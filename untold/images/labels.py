@@ -1,0 +1,212 @@
+"""Labels of images: tables, UTKFace file names, Open Images."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from untold.images.folder import MANIFEST, REJECTS
+
+# --- Labels -----------------------------------------------------------------------------------------------
+
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "imageid", "image_id", "name")
+
+
+RESERVED = frozenset({*MANIFEST, "profile"})
+
+
+GENDERS = ("male", "female")
+
+
+RACES = ("white", "black", "asian", "indian", "other")
+
+
+def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
+    """Read a table of labels, one row per image.
+
+    Parameters
+    ----------
+    path : Path or str
+        CSV (UTF-8) or Parquet.
+    column : str, optional
+        The column that names the file; by default the first of ``file, filename, path, image, ...`` there is.
+
+    Returns
+    -------
+    DataFrame
+        ``file`` (str, with ``/``) and the label columns as they are. In a CSV only an empty cell is missing:
+        ``NA`` and ``None`` are labels.
+
+    Raises
+    ------
+    ValueError
+        If the table cannot be read, no column names files, or a label column has a name the manifest needs.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            # Only an empty cell is missing: NA and None are labels somewhere.
+            empty = {"keep_default_na": False, "na_values": [""]}
+            table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **empty)
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        raise ValueError(f"{path}: not a label table ({error}); give UTF-8 CSV or Parquet") from error
+    table.columns = table.columns.astype(str)
+    if column is None:
+        lower = {name.strip().lower(): name for name in reversed(table.columns)}
+        column = next((lower[name] for name in FILE_COLUMNS if name in lower), None)
+    if column not in table.columns:
+        raise ValueError(
+            f"{path}: no column {column or 'that names files'} among {', '.join(table.columns)}; "
+            "name it in the configuration, or call it `file`"
+        )
+    labels = table.drop(columns=column)
+    if clash := sorted(RESERVED & set(labels.columns)):
+        raise ValueError(f"{path}: the manifest has its own column {clash[0]}; rename it in the labels")
+    if "file" in labels.columns:
+        raise ValueError(f"{path}: both {column} and file could name the image; drop or rename one")
+    files = table[column].astype("string").fillna("").str.replace("\\", "/").str.removeprefix("./")
+    labels.insert(0, "file", files.astype(object))
+    return labels
+
+
+def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join labels to files: by relative path, else by a base name, else by a stem, that only one file has.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        With a column ``file``, as :func:`read_labels` returns it.
+    files : sequence of str
+        All relative paths of the folder (not one shard's: a name may be unique there by chance).
+
+    Returns
+    -------
+    matched : DataFrame
+        One row per labelled file; ``file`` is its relative path.
+    problems : DataFrame
+        ``path, reason``: labels without a file, ambiguous or contradictory labels, files without a label.
+    """
+    places: dict[str, set[str]] = defaultdict(set)
+    known = set(files)
+    for file in files:
+        name = PurePosixPath(file)
+        places[name.name].add(file)
+        places[name.stem].add(file)
+    targets: list[str | None] = []
+    problems: list[tuple[str, str]] = []
+    for file in labels["file"]:
+        candidates = {file} if file in known else places.get(file, set())
+        if len(candidates) == 1:
+            targets.append(next(iter(candidates)))
+            continue
+        targets.append(None)
+        reason = "label without a file"
+        if candidates:
+            reason = f"ambiguous label: {len(candidates)} files have this name; give the relative path"
+        problems.append((file, reason))
+    matched = labels.assign(file=targets).dropna(subset="file").drop_duplicates()
+    contradictory = matched["file"].duplicated(keep=False)
+    for file in sorted(set(matched.loc[contradictory, "file"])):
+        problems.append((file, "contradictory labels: several rows name this file"))
+    matched = matched[~contradictory].sort_values("file", ignore_index=True)
+    named = set(targets)
+    problems += [(file, "file without a label") for file in sorted(known - named)]
+    return matched, pd.DataFrame(problems, columns=list(REJECTS))
+
+
+def attach_labels(manifest: pd.DataFrame, matched: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
+    """Add the columns of :func:`match_labels` to a manifest; images without labels get missing values."""
+    root = Path(folder).as_posix()
+    relative = [PurePosixPath(path).relative_to(root).as_posix() for path in manifest["path"]]
+    joined = manifest.assign(file=pd.Series(relative, index=manifest.index, dtype=object))
+    return joined.merge(matched, on="file", how="left", validate="one_to_one").drop(columns="file")
+
+
+def parse_utkface(name: str) -> dict[str, int | str]:
+    """Read the labels in a UTKFace file name, ``age_gender_race_timestamp.jpg``.
+
+    What follows the first digits of the timestamp does not matter, so that real names with a stray blank or
+    without a dot (``55_0_0_20170116232725357jpg.chip.jpg``) are read.
+
+    Returns
+    -------
+    dict
+        ``age`` (int, years), ``gender`` and ``race`` (of ``GENDERS`` and ``RACES``), all perceived.
+
+    Raises
+    ------
+    ValueError
+        With the field that is missing or out of range.
+
+    References
+    ----------
+    method.md section 9; Zhang, Song, Qi (2017), https://susanqq.github.io/UTKFace.
+    """
+    fields = PurePosixPath(name).name.split("_")
+    timestamp = re.match(r"\d{8,}", fields[3], re.ASCII) if len(fields) == 4 else None
+    if not timestamp:
+        raise ValueError(f"{len(fields)} fields, not age_gender_race_timestamp")
+    limits = {"age": 120, "gender": len(GENDERS) - 1, "race": len(RACES) - 1}
+    values = {}
+    for (field, limit), text in zip(limits.items(), fields, strict=False):
+        if not re.fullmatch(r"\d{1,3}", text, re.ASCII) or int(text) > limit:
+            raise ValueError(f"{field} {text!r} is not a whole number from 0 to {limit}")
+        values[field] = int(text)
+    return {"age": values["age"], "gender": GENDERS[values["gender"]], "race": RACES[values["race"]]}
+
+
+def utkface_labels(files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labels ``file, age, gender, race`` from UTKFace file names, and problems, as :func:`match_labels`."""
+    rows, problems = [], []
+    for file in sorted(files):
+        try:
+            rows.append({"file": file, **parse_utkface(file)})
+        except ValueError as error:
+            problems.append((file, f"malformed UTKFace name: {error}"))
+    labels = pd.DataFrame(rows, columns=["file", "age", "gender", "race"])
+    return labels, pd.DataFrame(problems, columns=list(REJECTS))
+
+
+def open_images_labels(
+    labels: Path | str, descriptions: Path | str, *, min_images: int, files: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One label per photograph from the image-level CSV files that Open Images publishes.
+
+    A photograph has many labels and clusters are compared with one: the rarest that people confirmed
+    (``Confidence`` 1) and that at least ``min_images`` of the files have, so the most specific one that can
+    still form a group. Ties go to the first name in the alphabet.
+
+    Parameters
+    ----------
+    labels : Path or str
+        CSV with ``ImageID, Source, LabelName, Confidence``.
+    descriptions : Path or str
+        CSV of label names and display names, with or without a header.
+    min_images : int
+    files : sequence of str
+        All relative paths of the folder; the CSV has millions of rows about others, which are no problem.
+
+    Returns
+    -------
+    matched, problems : DataFrame
+        As of :func:`match_labels`, with the columns ``file, label``.
+    """
+    stems = {PurePosixPath(file).stem for file in files}
+    columns = ["ImageID", "LabelName", "Confidence"]
+    try:
+        types = {"ImageID": str, "LabelName": str}
+        chunks = pd.read_csv(labels, usecols=columns, dtype=types, chunksize=1_000_000)
+        rows = pd.concat([part[part["ImageID"].isin(stems) & (part["Confidence"] == 1)] for part in chunks])
+        names = pd.read_csv(descriptions, header=None, dtype=str, keep_default_na=False).set_index(0)[1]
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{labels}, {descriptions}: not Open Images label files ({error})") from error
+    rows = rows.assign(label=rows["LabelName"].map(names[~names.index.duplicated()]).fillna(rows["LabelName"]))
+    rows = rows.drop_duplicates(["ImageID", "label"])
+    rows["images"] = rows.groupby("label")["ImageID"].transform("size")
+    rows = rows[rows["images"] >= min_images].sort_values(["ImageID", "images", "label"])
+    first = rows.drop_duplicates("ImageID").rename(columns={"ImageID": "file"})[["file", "label"]]
+    return match_labels(first, files)

@@ -1,0 +1,390 @@
+"""Zero-shot attributes from CLIP, and how they err on labelled images (method.md section 9).
+
+Labels of faces are what somebody perceived, and gender is binary in these data sets: reports must say so.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.model_selection import StratifiedKFold
+
+from untold.statistics.resampling import wilson
+
+THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
+
+
+# Published for OpenAI ViT-B/32 on 24 105 UTKFace images (method.md section 9). The threshold is on the
+# probability of the female keyword: 66 % predicted male at 0.5, of 52 % true, needs a lower one to be mended.
+PUBLISHED = pd.DataFrame(
+    [
+        ("male/female", 0.6630, 0.5220, 0.9603, 0.20, 0.9604, 0.8503),
+        ("man/woman", 0.5365, 0.5220, 0.9487, 0.30, np.nan, 0.9421),
+        ("boy/girl", 0.6134, 0.5220, 0.9412, 0.20, np.nan, 0.8865),
+    ],
+    columns=[
+        *("pair", "predicted_male", "true_male", "macro_f_best", "threshold_best", "accuracy_best"),
+        "accuracy_at_0.5",
+    ],
+).melt(id_vars="pair", var_name="statistic", value_name="published")
+
+
+def _macro_f(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> np.ndarray:
+    """Mean F1 of the two classes; a class neither present nor predicted has F1 0, as in scikit-learn."""
+    positive = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+    negative = 2 * tn / np.maximum(2 * tn + fp + fn, 1)
+    return (positive + negative) / 2
+
+
+def _scores(truth: np.ndarray, probability: np.ndarray, thresholds: np.ndarray) -> pd.DataFrame:
+    truth, thresholds = np.asarray(truth, dtype=bool), np.asarray(thresholds, dtype=float)
+    n, positives = len(truth), int(truth.sum())
+    above = n - np.searchsorted(np.sort(probability), thresholds, side="left")
+    tp = positives - np.searchsorted(np.sort(np.asarray(probability)[truth]), thresholds, side="left")
+    fp, fn = above - tp, positives - tp
+    tn = n - above - fn
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "n": n,
+            "macro_f": _macro_f(tp, fp, fn, tn),
+            "accuracy": (tp + tn) / max(n, 1),
+            "predicted_share": above / max(n, 1),
+            "true_share": positives / max(n, 1),
+        }
+    )
+
+
+def sweep(truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
+    """Macro F and accuracy at each threshold; an image is positive when its probability is at least that.
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n,)
+    probability : ndarray of shape (n,)
+        Of the positive class.
+
+    Returns
+    -------
+    DataFrame
+        ``threshold, n, macro_f, accuracy, predicted_share, true_share``.
+    """
+    return _scores(truth, probability, np.asarray(thresholds))
+
+
+def best_threshold(truth: np.ndarray, probability: np.ndarray) -> pd.Series:
+    """The threshold of all there are that maximises macro F, in the shape of a row of :func:`sweep`.
+
+    Scores change at the observed probabilities only, so one threshold between each pair of neighbours is
+    tried, in O(n log n). Ties go to the one nearest 0.5.
+    """
+    observed = np.unique(probability)
+    candidates = np.concatenate([[0.0], (observed[:-1] + observed[1:]) / 2, [np.nextafter(1.0, 2.0)]])
+    # A mean of neighbouring floats can round down onto the lower one, which >= would then include.
+    candidates[1:-1] = np.maximum(candidates[1:-1], np.nextafter(observed[:-1], 2.0))
+    table = _scores(truth, probability, candidates)
+    best = table[table["macro_f"] >= table["macro_f"].max() - 1e-12]
+    return best.loc[(best["threshold"] - 0.5).abs().idxmin()]
+
+
+def nested_threshold(
+    truth: np.ndarray, probability: np.ndarray, *, seed: int, folds: int = 5
+) -> tuple[pd.DataFrame, str]:
+    """Scores of a threshold on images that had no part in choosing it.
+
+    Each fold is scored with the optimum of the others; counts are pooled over folds.
+
+    Returns
+    -------
+    DataFrame
+        One row per fold (``fold, threshold, n, macro_f, accuracy``) and one pooled (``fold`` "all", the
+        mean threshold). Empty with a note when a class has fewer images than folds.
+    """
+    truth, probability = np.asarray(truth, dtype=bool), np.asarray(probability)
+    columns = ["fold", "threshold", "n", "macro_f", "accuracy"]
+    smallest = int(min(truth.sum(), (~truth).sum()))
+    if smallest < folds:
+        return pd.DataFrame(columns=columns), f"the smaller class has {smallest} images, fewer than {folds} folds"
+    predicted = np.zeros(len(truth))
+    rows = []
+    for fold, (train, test) in enumerate(StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth)):
+        threshold = best_threshold(truth[train], probability[train])["threshold"]
+        predicted[test] = probability[test] >= threshold
+        score = _scores(truth[test], probability[test], np.array([threshold])).iloc[0]
+        rows.append((str(fold + 1), threshold, len(test), score["macro_f"], score["accuracy"]))
+    pooled = _scores(truth, predicted, np.array([0.5])).iloc[0]
+    rows.append(("all", np.mean([row[1] for row in rows]), len(truth), pooled["macro_f"], pooled["accuracy"]))
+    return pd.DataFrame(rows, columns=columns), ""
+
+
+def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.DataFrame:
+    """The figures that are published for a keyword pair, and their honest versions.
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n,)
+        Female.
+    probability : ndarray of shape (n,)
+        Of female.
+
+    Returns
+    -------
+    DataFrame
+        ``statistic, n, estimate, note`` with predicted_male (at 0.5), true_male, macro_f_best,
+        threshold_best, accuracy_best (of the sweep), macro_f_at_0.5, accuracy_at_0.5, macro_f_optimum,
+        threshold_optimum, accuracy_optimum (exact), macro_f_nested, accuracy_nested, threshold_nested
+        (cross-validated).
+    """
+    if len(truth) == 0:
+        return pd.DataFrame(
+            [("true_male", 0, np.nan, "no labelled images")], columns=["statistic", "n", "estimate", "note"]
+        )
+    grid = sweep(truth, probability)
+    best = grid.loc[grid["macro_f"].idxmax()]
+    half = sweep(truth, probability, [0.5]).iloc[0]
+    optimum = best_threshold(truth, probability)
+    nested, note = nested_threshold(truth, probability, seed=seed)
+    pooled = nested.iloc[-1] if len(nested) else pd.Series(np.nan, index=nested.columns)
+    chosen = "threshold chosen on the images it is scored on: optimistic"
+    rows = [
+        ("predicted_male", 1 - half["predicted_share"], "at threshold 0.5"),
+        ("true_male", 1 - half["true_share"], "perceived, binary labels"),
+        *((f"{name}_best", best[name], chosen) for name in ("macro_f", "threshold", "accuracy")),
+        *((f"{name}_at_0.5", half[name], "") for name in ("macro_f", "accuracy")),
+        *((f"{name}_optimum", optimum[name], chosen) for name in ("macro_f", "threshold", "accuracy")),
+        *((f"{name}_nested", pooled[name], note) for name in ("macro_f", "threshold", "accuracy")),
+    ]
+    table = pd.DataFrame(rows, columns=["statistic", "estimate", "note"])
+    table.insert(1, "n", len(truth))
+    return table
+
+
+def beside_published(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Our :func:`summary` of each keyword pair beside the published figures.
+
+    Returns
+    -------
+    DataFrame
+        ``pair, statistic, n, estimate, published, difference, note``; missing where nothing was published.
+    """
+    ours = pd.concat([table.assign(pair=pair) for pair, table in summaries.items()], ignore_index=True)
+    joined = ours.merge(PUBLISHED, on=["pair", "statistic"], how="left")
+    joined["difference"] = joined["estimate"] - joined["published"]
+    return joined[["pair", "statistic", "n", "estimate", "published", "difference", "note"]]
+
+
+def by_group(groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
+    """Group memberships in long form: every attribute and every intersection of up to so many.
+
+    Parameters
+    ----------
+    groups : DataFrame of shape (n, attributes)
+        For instance race, age_band, gender.
+
+    Returns
+    -------
+    DataFrame
+        ``position, attribute`` (``race``, ``race x gender``), ``group`` (``black x female``), without the
+        images that lack a label of the attribute.
+    """
+    groups = groups.reset_index(drop=True)
+    frames = []
+    for size in range(1, min(intersections, groups.shape[1]) + 1):
+        for names in combinations(groups.columns, size):
+            known = groups[list(names)].dropna().astype(str)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "position": known.index,
+                        "attribute": " x ".join(names),
+                        "group": known.agg(" x ".join, axis=1) if len(known) else pd.Series(dtype=str),
+                    }
+                )
+            )
+    columns = ["position", "attribute", "group"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def errors(
+    truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Errors of each group: the rate within it, and its share of all errors, which some reports call a rate.
+
+    Returns
+    -------
+    DataFrame
+        ``attribute, group, n, errors, error_rate, low, high`` (Wilson), ``share_of_errors, share_low,
+        share_high`` (Wilson), ``share_of_images``, ``note``.
+    """
+    wrong = np.asarray(truth) != np.asarray(predicted)
+    long = by_group(groups, intersections=intersections)
+    long["wrong"] = wrong[long["position"].to_numpy(dtype=int)]
+    table = long.groupby(["attribute", "group"], sort=True)["wrong"].agg(n="size", errors="sum").reset_index()
+    totals = table.groupby("attribute")[["n", "errors"]].transform("sum")
+    with np.errstate(invalid="ignore"):
+        table["error_rate"] = table["errors"] / table["n"]
+        table["low"], table["high"] = wilson(table["errors"], table["n"], confidence)
+        table["share_of_errors"] = table["errors"] / totals["errors"]
+        table["share_low"], table["share_high"] = wilson(table["errors"], totals["errors"], confidence)
+        table["share_of_images"] = table["n"] / totals["n"]
+    missing = len(wrong) - totals["n"]
+    table["note"] = np.where(missing > 0, missing.astype(str) + " images without this label left out", "")
+    table.loc[totals["errors"] == 0, "note"] = "no errors to share"
+    return table
+
+
+def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
+    """Confusion matrix of each group, and of all.
+
+    Returns
+    -------
+    DataFrame
+        ``attribute, group, true, predicted, count, row_share`` (of the images with that truth); every pair of
+        labels has its row, with count 0 where none fell. All images are attribute ``all``, group ``all``.
+    """
+    truth, predicted = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
+    labels = sorted({*truth, *predicted})
+    everyone = pd.DataFrame({"position": np.arange(len(truth)), "attribute": "all", "group": "all"})
+    long = pd.concat([everyone, by_group(groups, intersections=intersections)], ignore_index=True)
+    rows = []
+    for (attribute, group), part in long.groupby(["attribute", "group"], sort=True):
+        at = part["position"].to_numpy(dtype=int)
+        counts = pd.crosstab(truth[at], predicted[at]).reindex(index=labels, columns=labels, fill_value=0).to_numpy()
+        shares = counts / np.where(counts.sum(1, keepdims=True) > 0, counts.sum(1, keepdims=True), np.nan)
+        for (i, j), count in np.ndenumerate(counts):
+            rows.append((attribute, group, labels[i], labels[j], int(count), shares[i, j]))
+    return pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"])
+
+
+GAPS = {"worst_group_gap": "wrong", "demographic_parity_difference": "selected"}
+
+
+def gaps(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    groups: pd.DataFrame,
+    *,
+    intersections: int = 2,
+    minimum: int = 1,
+    seed: int = 0,
+    draws: int = 999,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """How unequally groups are served, per attribute.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray of bool, shape (n,)
+    minimum : int
+        Groups with fewer images are left out, and the note names them.
+    draws : int
+        Bootstraps within groups for the interval, and permutations for p.
+
+    Returns
+    -------
+    DataFrame
+        ``attribute, statistic, n, estimate, low, high, p, low_group, high_group, note``; the groups at the two ends.
+        worst_group_gap: highest minus lowest error rate. demographic_parity_difference: of the predicted
+        positive share. equalized_odds_difference: the larger of the differences in true and false positive rate
+        (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016). The highest of many groups minus the lowest is above
+        0 by luck alone, and its interval with it: ``p`` tells how often groups made by chance, of the same sizes
+        (and truths, for equalized odds), are as far apart.
+    """
+    truth, predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)
+    outcome = 2 * truth + predicted
+    rng = np.random.default_rng(seed)
+    rows = []
+    for attribute, part in by_group(groups, intersections=intersections).groupby("attribute", sort=True):
+        names, codes = np.unique(part["group"], return_inverse=True)
+        cells = np.bincount(4 * codes + outcome[part["position"].to_numpy(dtype=int)], minlength=4 * len(names))
+        cells = cells.reshape(-1, 4)
+        small = cells.sum(1) < minimum
+        left_out = f"left out, fewer than {minimum} images: {', '.join(names[small])}" if small.any() else ""
+        names, cells = names[~small], cells[~small]
+        spreads = _spreads(cells)
+        resampled = _spreads(rng.multinomial(cells.sum(1), cells / cells.sum(1, keepdims=True), (draws, len(names))))
+        chance = _spreads(_shuffled(cells, [[0, 1, 2, 3]], draws, rng))
+        chance["equalized_odds_difference"] = _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[
+            "equalized_odds_difference"
+        ]
+        rates = pd.DataFrame(_rates(cells), index=names)
+        odds = max(("hit", "alarm"), key=lambda name: np.nan_to_num(_spread(rates[name].to_numpy()), nan=-1))
+        for statistic, column in (*GAPS.items(), ("equalized_odds_difference", odds)):
+            estimate, known = float(spreads[statistic]), rates[column].dropna()
+            notes = [left_out]
+            low = high = p = np.nan
+            if np.isnan(estimate):
+                notes.append("fewer than two groups to compare")
+            else:
+                low, high = np.nanquantile(resampled[statistic], [0.5 - confidence / 2, 0.5 + confidence / 2])
+                p = (np.sum(chance[statistic] >= estimate - 1e-12) + 1) / (draws + 1)
+            lacking = rates[["hit", "alarm"]].isna().any(axis=1)
+            if column == odds and lacking.any():
+                notes.append(f"no true or no false images in: {', '.join(rates.index[lacking])}")
+            ends = (known.idxmin(), known.idxmax()) if len(known) else ("", "")
+            note = "; ".join(filter(None, notes))
+            rows.append((attribute, statistic, int(cells.sum()), estimate, low, high, p, *ends, note))
+    columns = ["attribute", "statistic", "n", "estimate", "low", "high", "p", "low_group", "high_group", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rates(cells: np.ndarray) -> dict[str, np.ndarray]:
+    """Rates of each group from its counts of (truth, predicted) = 00, 01, 10, 11 on the last axis."""
+    tn, fp, fn, tp = np.moveaxis(cells, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n = cells.sum(-1)
+        return {"wrong": (fp + fn) / n, "selected": (fp + tp) / n, "hit": tp / (tp + fn), "alarm": fp / (fp + tn)}
+
+
+def _spread(rates: np.ndarray) -> np.ndarray:
+    """Highest minus lowest known rate over the last axis; NaN unless two are known."""
+    known = ~np.isnan(rates)
+    highest = np.where(known, rates, -1).max(-1, initial=-1)
+    lowest = np.where(known, rates, 2).min(-1, initial=2)
+    return np.where(known.sum(-1) > 1, highest - lowest, np.nan)
+
+
+def _spreads(cells: np.ndarray) -> dict[str, np.ndarray]:
+    spans = {name: _spread(rates) for name, rates in _rates(cells).items()}
+    gaps = {statistic: spans[column] for statistic, column in GAPS.items()}
+    return {**gaps, "equalized_odds_difference": np.fmax(spans["hit"], spans["alarm"])}
+
+
+def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Tables of groups made by chance, with the margins of each stratum of columns kept; shape (draws, groups, 4)."""
+    tables = np.zeros((draws, *cells.shape))
+    for columns in strata:
+        part = cells[:, columns]
+        if part.sum():
+            tables[..., columns] = stats.random_table(part.sum(1), part.sum(0), seed=rng).rvs(draws)
+    return tables
+
+
+def calibration(
+    truth: np.ndarray, probability: np.ndarray, *, bins: int = 10, confidence: float = 0.95
+) -> tuple[pd.DataFrame, float]:
+    """Reliability curve over equal bins of probability, and the expected calibration error.
+
+    Returns
+    -------
+    curve : DataFrame
+        ``bin_low, bin_high, n, predicted`` (mean probability), ``observed`` (true share), ``low, high``
+        (Wilson); empty bins have n 0 and missing values.
+    ece : float
+        Mean of \\|observed - predicted\\| over images, in [0, 1] (Guo et al. 2017, for the positive class).
+    """
+    truth, probability = np.asarray(truth, dtype=bool), np.asarray(probability, dtype=float)
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, bins - 1)
+    n = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, truth, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        predicted = np.bincount(place, probability, minlength=bins) / n
+        observed = hits / n
+    low, high = wilson(hits, n, confidence)
+    curve = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n, "predicted": predicted})
+    curve = curve.assign(observed=observed, low=low, high=high)
+    gap = np.nan_to_num(np.abs(observed - predicted))
+    return curve, float(gap @ n / n.sum()) if n.sum() else np.nan

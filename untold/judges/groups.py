@@ -1,0 +1,129 @@
+"""Zero-shot age: how marked images, whose group is known, are classified.
+
+`predictions` tables have one row per image: dataset, space, activity_id, seed, group (asked: neutral or a
+marked group) and one column of probability per age group, named as the group.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from untold.statistics.resampling import mean_intervals
+from untold.statistics.tidy import BCA, notes, seed_average, tabulate
+
+KEYS = ["dataset", "space"]
+
+
+def confusion(
+    predictions: pd.DataFrame, groups: Sequence[str], *, resamples: int, confidence: float, seed: int
+) -> pd.DataFrame:
+    """How marked images, whose group is known, are classified.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, group (asked), predicted, n (activities), n_seeds, estimate (share of the asked
+        group's images with this prediction, mean over activities), low, high, probability (mean probability
+        of it), method, note.
+
+    References
+    ----------
+    method.md section 7.
+    """
+    marked = predictions[predictions["group"].isin(list(groups))]
+    by = [*KEYS, "group", "predicted"]
+    matrix, counts = seed_average(_long(marked, groups, hard=True), by)
+    soft, _ = seed_average(_long(marked, groups, hard=False), by)
+    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    frame = tabulate(matrix, counts, means)
+    return frame.assign(probability=soft.mean().to_numpy(), method=BCA, note=notes(means))
+
+
+def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10) -> pd.DataFrame:
+    """Whether the probability of the predicted group is its accuracy, on marked images.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, bin (lower edge of equal-width bins; NaN in the row for all images), images,
+        confidence (mean probability of the predicted group), accuracy, gap (confidence - accuracy; for all
+        images the expected calibration error).
+    """
+    marked = predictions[predictions["group"].isin(list(groups))]
+    p = marked[list(groups)].to_numpy()
+    table = marked[KEYS].assign(bin=np.minimum((p.max(1) * bins).astype(int), bins - 1) / bins, confidence=p.max(1))
+    table["accuracy"] = (np.array(groups)[p.argmax(1)] == marked["group"].to_numpy()).astype(float)
+    columns = {name: (name, "mean") for name in ("confidence", "accuracy")}
+    columns = {"images": ("accuracy", "size")} | columns
+    each = table.groupby([*KEYS, "bin"]).agg(**columns).reset_index()
+    each["gap"] = each["confidence"] - each["accuracy"]
+    error = (each["gap"].abs() * each["images"]).groupby([each[name] for name in KEYS]).sum()
+    every = table.groupby(KEYS).agg(**columns)
+    every["gap"] = error / every["images"]
+    return pd.concat([each, every.reset_index().assign(bin=np.nan)], ignore_index=True)
+
+
+def adherence(
+    predictions: pd.DataFrame, groups: Sequence[str], *, resamples: int, confidence: float, seed: int
+) -> pd.DataFrame:
+    """Share of marked images whose predicted group is the asked one.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, group (and ``all marked``), n (activities), n_seeds, estimate, low, high, method,
+        note.
+
+    References
+    ----------
+    method.md section 7.
+    """
+    marked = predictions[predictions["group"].isin(list(groups))]
+    value = adheres(marked, groups).astype(float)
+    long = marked[[*KEYS, "activity_id", "seed", "group"]].assign(value=value)
+    both = pd.concat([long, long.assign(group="all marked")])
+    matrix, counts = seed_average(both, [*KEYS, "group"])
+    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    return tabulate(matrix, counts, means).assign(method=BCA, note=notes(means))
+
+
+def adheres(marked: pd.DataFrame, groups: Sequence[str]) -> pd.Series:
+    """True for images whose most probable group is the asked one."""
+    best = np.array(groups)[marked[list(groups)].to_numpy().argmax(1)]
+    return pd.Series(best == marked["group"].to_numpy(), index=marked.index)
+
+
+def gate(similarity: pd.DataFrame, predictions: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Similarities without the marked images that fail adherence; every table is made with and without them.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        The long similarity table.
+    predictions : DataFrame
+        Of one space; images it does not know are kept.
+    groups : sequence of str
+        The marked groups.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``similarity`` that stay.
+    """
+    marked = predictions[predictions["group"].isin(list(groups))]
+    keys = ["dataset", "activity_id", "seed", "group"]
+    failed = pd.MultiIndex.from_frame(marked.loc[~adheres(marked, groups), keys])
+    return similarity[~pd.MultiIndex.from_frame(similarity[keys]).isin(failed)]
+
+
+def _long(marked: pd.DataFrame, groups: Sequence[str], hard: bool) -> pd.DataFrame:
+    values = marked[list(groups)].to_numpy(dtype=float)
+    table = marked[[*KEYS, "activity_id", "seed", "group"]].copy()
+    table[list(groups)] = hot(values) if hard else values
+    return table.melt(id_vars=[*KEYS, "activity_id", "seed", "group"], var_name="predicted", value_name="value")
+
+
+def hot(probabilities: np.ndarray) -> np.ndarray:
+    """One in the column of the most probable group, zero elsewhere."""
+    return np.eye(probabilities.shape[1])[probabilities.argmax(1)]

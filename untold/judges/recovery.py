@@ -1,0 +1,126 @@
+"""Whether the audit finds the bias that was planted (method.md section 8)."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from untold.statistics.resampling import wilson
+
+KEYS = ("dataset", "space", "metric", "estimator", "group")
+
+
+def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.DataFrame:
+    """Rows ``a-b``: the difference of two groups' shares in each activity.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        Planted or estimated shares with activity_id, group and the column ``value``.
+    pair : (group, group)
+        Groups a and b.
+    value : str
+        ``planted`` or ``estimate``. Intervals of shares do not give one for their difference, so it has none.
+
+    Returns
+    -------
+    DataFrame
+        The key columns, group ``a-b``, and ``value``.
+    """
+    keys = [name for name in (*KEYS[:-1], "activity_id") if name in shares]
+    wide = shares[shares["group"].isin(pair)].pivot(index=keys, columns="group", values=value)
+    return (wide[pair[0]] - wide[pair[1]]).rename(value).reset_index().assign(group="-".join(pair))
+
+
+def recovery(
+    planted: pd.DataFrame, estimated: pd.DataFrame, *, resamples: int, confidence: float, seed: int
+) -> pd.DataFrame:
+    """Planted against estimated values over activities, per space and estimator.
+
+    Parameters
+    ----------
+    planted : DataFrame
+        activity_id, group, planted.
+    estimated : DataFrame
+        Any of dataset, space, metric, estimator; group, activity_id, estimate, and low, high where there are
+        intervals. `share_gap` makes the rows of a difference.
+    resamples, confidence, seed
+        Of the BCa bootstrap over activities.
+
+    Returns
+    -------
+    DataFrame
+        The keys of ``estimated``, quantity, n (activities), estimate, low, high, method, note. Quantities:
+        slope (of estimated on planted; 1 is right, 0 is blind), spearman, mae (mean absolute error), bias
+        (estimated - planted), coverage (share of activities whose interval holds the planted value; Wilson).
+
+    References
+    ----------
+    method.md section 8.
+    """
+    keys = [name for name in KEYS if name in estimated]
+    both = estimated.merge(planted[["activity_id", "group", "planted"]], on=["activity_id", "group"])
+    both = both.sort_values([*keys, "activity_id"])
+    rows = []
+    for cell, part in both.groupby(keys):
+        pair = part.dropna(subset=["planted", "estimate"])
+        x, y = pair["planted"].to_numpy(), pair["estimate"].to_numpy()
+        for quantity, statistic in STATISTICS.items():
+            row = _bootstrapped(x, y, statistic, resamples, confidence, seed)
+            rows.append(dict(zip(keys, cell, strict=True)) | {"quantity": quantity} | row)
+        row = _coverage(pair, confidence)
+        rows.append(dict(zip(keys, cell, strict=True)) | {"quantity": "coverage"} | row)
+    columns = ["quantity", "n", "estimate", "low", "high", "method", "note"]
+    return pd.DataFrame(rows, columns=[*keys, *columns])
+
+
+def slope(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Least-squares slope of y on x; NaN where x is constant."""
+    u = x - x.mean(axis, keepdims=True)
+    square = (u**2).sum(axis)
+    top = (u * y).sum(axis)
+    return np.divide(top, square, out=np.full(np.shape(top), np.nan), where=square > 0)
+
+
+def spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Spearman's rank correlation, with mean ranks for ties; NaN where x or y is constant."""
+    u, v = (stats.rankdata(z, axis=axis) for z in (x, y))
+    u, v = u - u.mean(axis, keepdims=True), v - v.mean(axis, keepdims=True)
+    norm = np.sqrt((u**2).sum(axis) * (v**2).sum(axis))
+    top = (u * v).sum(axis)
+    return np.divide(top, norm, out=np.full(np.shape(top), np.nan), where=norm > 0)
+
+
+STATISTICS = {
+    "slope": slope,
+    "spearman": spearman,
+    "mae": lambda x, y, axis=-1: np.abs(y - x).mean(axis),
+    "bias": lambda x, y, axis=-1: (y - x).mean(axis),
+}
+
+
+def _bootstrapped(x, y, statistic, resamples: int, confidence: float, seed: int) -> dict[str, object]:
+    row = {"n": len(x), "estimate": np.nan, "low": np.nan, "high": np.nan}
+    row |= {"method": "BCa bootstrap over activities", "note": ""}
+    if len(x) < 3:
+        return row | {"note": "fewer than three activities"}
+    row["estimate"] = float(statistic(x, y))
+    if np.isnan(row["estimate"]):
+        return row | {"note": "planted or estimated values are all the same"}
+    if np.allclose(x, y, rtol=0, atol=1e-12):
+        return row | {"note": "estimated equals planted: no interval"}
+    rng = np.random.default_rng([seed, len(x)])
+    settings = {"n_resamples": resamples, "confidence_level": confidence, "method": "BCa", "batch": 1000}
+    found = stats.bootstrap((x, y), statistic, paired=True, vectorized=True, rng=rng, **settings)
+    row["low"], row["high"] = found.confidence_interval
+    return row if np.isfinite(row["low"]) else row | {"note": "a resample has no variation: no interval"}
+
+
+def _coverage(pair: pd.DataFrame, confidence: float) -> dict[str, object]:
+    row = {"n": 0, "estimate": np.nan, "low": np.nan, "high": np.nan, "method": "Wilson over activities"}
+    known = pair.dropna(subset=["low", "high"]) if {"low", "high"} <= set(pair) else pair.iloc[:0]
+    if known.empty:
+        return row | {"note": "no intervals"}
+    inside = int(known["planted"].between(known["low"], known["high"]).sum())
+    low, high = wilson(inside, len(known), confidence)
+    share = {"n": len(known), "estimate": inside / len(known), "low": low, "high": high}
+    return row | share | {"note": ""}

@@ -1,0 +1,1 @@
+"""Downloading models and embedding images and prompts with them."""

@@ -1,0 +1,255 @@
+"""Image and text encoders: one registry that makes an encoder from its configuration (method.md section 2).
+
+Every encoder is loaded from a local folder with safetensors weights, uses the model's own preprocessing, and embeds
+in float32, or in bfloat16 where the configuration asks for it and the processor multiplies in it. The libraries are
+imported where they are used: each takes seconds, and a job needs one.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from untold.base.devices import device
+from untold.base.identity import file_digest
+from untold.study.schema_encoders import Encoder, OpenClip, Timm, Vae
+
+Arrays = dict[str, np.ndarray]
+
+# A CPU is no faster with more, and the memory of larger batches is asked of the system anew for each: with 128 images
+# ResNet-50 takes 1.4 times as long (benchmarks/README.md).
+CPU_BATCH = 16
+
+
+@dataclass(frozen=True)
+class ImageEncoder:
+    """A model that turns images into arrays.
+
+    Attributes
+    ----------
+    transform : callable
+        PIL image to tensor: the model's own preprocessing.
+    forward : callable
+        Batch of shape (n, 3, height, width) to named arrays whose first axis is n; ``vector`` is float32 of shape
+        (n, dim), or float16 of shape (n, channels, height, width) for a VAE.
+    metadata : mapping
+        Model, weights' sha256, preprocessing, dtype and versions, for the files made with it.
+    """
+
+    transform: Callable[[Image.Image], torch.Tensor]
+    forward: Callable[[torch.Tensor], Arrays]
+    batch_size: int
+    metadata: Mapping[str, Any] = field(repr=False)
+    device: torch.device
+
+    def embed(self, images: Sequence[Path], decode: Callable[[Path], Image.Image]) -> Iterator[Arrays]:
+        """Yield the arrays of one batch after the other, in the order of ``images``.
+
+        Files are decoded and preprocessed in threads, ahead of the model by a few batches.
+        """
+        batches = [images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size)]
+        workers = max(1, torch.get_num_threads())
+        with ThreadPoolExecutor(workers) as pool:
+            ahead: deque[list] = deque()
+            for batch in [*batches, *[()] * 2]:
+                ahead.append([pool.submit(lambda path: self.transform(decode(path)), path) for path in batch])
+                if len(ahead) > 2 and (ready := ahead.popleft()):
+                    stacked = torch.stack([future.result() for future in ready]).to(self.device)
+                    with torch.inference_mode():
+                        arrays = self.forward(stacked)
+                    yield arrays
+
+
+def load_encoder(settings: Encoder) -> ImageEncoder:
+    """Make the image encoder that a configuration entry describes.
+
+    Parameters
+    ----------
+    settings : OpenClip, Timm or Vae
+
+    Raises
+    ------
+    ValueError
+        If the folder has no safetensors, or the model is not what the settings say (QuickGELU, tokens).
+    """
+    # Float32 means float32: left to itself, cuDNN convolves with 10 of the 23 bits.
+    torch.backends.cudnn.allow_tf32 = False
+    folder = Path(settings.source.folder)
+    make = {OpenClip: _open_clip, Timm: _timm, Vae: _vae}[type(settings)]
+    transform, forward, preprocessing = make(settings, folder)
+    metadata = {
+        "model": settings.source.model_dump(exclude_none=True),
+        "weights_sha256": weights_digest(folder),
+        "preprocessing": preprocessing,
+        "dtype": "float32" if isinstance(settings, Vae) else settings.dtype,
+        "versions": {name: version(name) for name in ("torch", "open_clip_torch", "timm", "diffusers", "pillow")},
+    }
+    batch_size = min(settings.batch_size, CPU_BATCH) if device().type == "cpu" else settings.batch_size
+    return ImageEncoder(transform, forward, batch_size, metadata, device())
+
+
+def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Give the model's weights their type and order; what is returned does the same to a batch.
+
+    Weights, not autocast, which would convert them anew for every batch; channels last, which is how convolutions are
+    fastest.
+
+    Raises
+    ------
+    ValueError
+        For bfloat16 on a CPU without instructions for it, where it can take 80 times as long.
+
+    References
+    ----------
+    performance.md, embedding on a CPU.
+    """
+    if dtype == "bfloat16" and device().type == "cpu" and not fast_bfloat16():
+        raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")
+    form = {"dtype": getattr(torch, dtype), "memory_format": torch.channels_last}
+    model.to(**form)
+    return lambda batch: batch.to(**form)
+
+
+def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU multiplies in bfloat16."""
+    if not cpuinfo.exists():
+        return False
+    flags = next((line.split() for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), [])
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def weights_digest(folder: Path) -> dict[str, str]:
+    """SHA-256 of every safetensors file below a folder.
+
+    Raises
+    ------
+    ValueError
+        If there is none: pickled weights run code when they are loaded and are refused.
+    """
+    files = sorted(folder.rglob("*.safetensors"))
+    if not files:
+        raise ValueError(f"{folder}: holds no .safetensors file; convert the weights (pickled weights are refused)")
+    return {file.relative_to(folder).as_posix(): file_digest(file) for file in files}
+
+
+def _open_clip(settings: OpenClip, folder: Path):
+    import open_clip
+    from open_clip.transformer import QuickGELU
+
+    weights_digest(folder)
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}", device=device())
+    has_quick_gelu = any(isinstance(module, QuickGELU) for module in model.modules())
+    if has_quick_gelu != settings.quick_gelu:
+        raise ValueError(
+            f"{folder}: quick_gelu is {settings.quick_gelu} in the configuration but {has_quick_gelu} in the model; "
+            "OpenAI's weights need QuickGELU, with GELU their vectors are wrong"
+        )
+    model.eval()
+    convert = cast(model, settings.dtype)
+
+    def forward(batch: torch.Tensor) -> Arrays:
+        return {"vector": model.encode_image(convert(batch)).float().cpu().numpy()}
+
+    return transform, forward, str(transform)
+
+
+def _timm(settings: Timm, folder: Path):
+    import timm
+
+    weights_digest(folder)
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).to(device()).eval()
+    config = timm.data.resolve_model_data_config(model)
+    transform = timm.data.create_transform(**config, is_training=False)
+    convert = cast(model, settings.dtype)
+    if settings.pooling == "average":
+
+        def forward(batch: torch.Tensor) -> Arrays:
+            features = model.forward_features(convert(batch))
+            if features.ndim != 4:
+                raise ValueError(f"{folder}: pooling average needs a convolutional network; use cls for this one")
+            return {"vector": features.float().mean((2, 3)).cpu().numpy()}
+
+    else:
+
+        def forward(batch: torch.Tensor) -> Arrays:
+            features = model.forward_features(convert(batch))
+            if features.ndim != 3 or model.num_prefix_tokens < 1:
+                raise ValueError(f"{folder}: pooling cls needs a vision transformer with a class token")
+            features = features.float().cpu().numpy()
+            arrays = {"vector": features[:, 0], "mean": features.mean(1)}
+            # CLS first, then the patches; register tokens belong to neither.
+            patches = features[:, model.num_prefix_tokens :]
+            return arrays | (
+                {"tokens": np.concatenate([features[:, :1], patches], 1).astype(np.float16)} if settings.tokens else {}
+            )
+
+    return transform, forward, str(transform)
+
+
+def _vae(settings: Vae, folder: Path):
+    from diffusers import AutoencoderKL
+    from diffusers.image_processor import VaeImageProcessor
+
+    weights_digest(folder)
+    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", use_safetensors=True, torch_dtype=torch.float32)
+    vae = vae.to(device()).eval()
+    processor = VaeImageProcessor(vae_scale_factor=2 ** (len(vae.config.block_out_channels) - 1))
+
+    def transform(image: Image.Image) -> torch.Tensor:
+        return processor.preprocess(image, height=settings.size, width=settings.size)[0]
+
+    def forward(batch: torch.Tensor) -> Arrays:
+        latents = vae.encode(batch).latent_dist.mean * vae.config.scaling_factor
+        return {"vector": latents.cpu().numpy().astype(np.float16)}
+
+    return transform, forward, f"resize to {settings.size} x {settings.size}, [-1, 1]; mean x scaling factor"
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A model that turns texts into float32 vectors of shape (n, dim)."""
+
+    encode: Callable[[Sequence[str]], np.ndarray]
+    logit_scale: float
+    metadata: Mapping[str, Any] = field(repr=False)
+
+
+def load_text_encoder(settings: OpenClip) -> TextEncoder:
+    """Make the text tower of an open_clip model; texts beyond its context are cut, and the log says how many."""
+    import open_clip
+
+    folder = Path(settings.source.folder)
+    weights = weights_digest(folder)
+    model = open_clip.create_model(f"local-dir:{folder}", device=device()).eval()
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        vectors, cut = [], 0
+        with torch.inference_mode():
+            for start in range(0, len(texts), 256):
+                batch = list(texts[start : start + 256])
+                tokens = tokenizer(batch)
+                # A text that was cut ends with the end token where a longer context has one of its words.
+                longer = tokenizer(batch, context_length=2 * tokens.shape[1])
+                cut += int((longer[:, tokens.shape[1] - 1] != tokens[:, -1]).sum())
+                vectors.append(model.encode_text(tokens.to(device())).float().cpu().numpy())
+        if cut:
+            logging.warning("%d of %d texts are longer than the context and were cut", cut, len(texts))
+        return np.concatenate(vectors)
+
+    metadata = {
+        "model": settings.source.model_dump(exclude_none=True),
+        "weights_sha256": weights,
+        "preprocessing": f"{type(tokenizer).__name__}, context {model.context_length}",
+        "dtype": "float32",
+        "versions": {name: version(name) for name in ("torch", "open_clip_torch")},
+    }
+    return TextEncoder(encode, model.logit_scale.exp().item(), metadata)

@@ -1,0 +1,548 @@
+"""The printed figures: pure functions from tables to matplotlib figures.
+
+Every figure names its unit, its n and its intervals. A table without rows gives a figure that says so, because a
+figure is a declared output whatever the data allow.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from untold.report.colours import GRID, INK, MUTED, NEUTRAL, ON_DARK, ON_LIGHT, PAPER, colours
+from untold.report.numbers import MINUS, plain
+from untold.report.style import DIVERGING, MARKERS, STYLE
+from untold.report.wording import METRICS, SPACES, contrast_label, primary_space, space_label
+
+WIDTH = 7.2  # inches
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw in our style; a figure of an empty table says that there is nothing to show."""
+
+    @wraps(draw)
+    def wrapper(frame: pd.DataFrame, *args: object, **settings: object) -> Figure:
+        with mpl.rc_context(STYLE):
+            if frame.empty or ("estimate" in frame and frame["estimate"].isna().all()):
+                notes = frame["note"].dropna() if "note" in frame else pd.Series(dtype=str)
+                return empty(notes.iloc[0] if len(notes) else "the table has no rows")
+            return draw(frame, *args, **settings)
+
+    return wrapper
+
+
+def empty(reason: str) -> Figure:
+    """A figure that says why there is none."""
+    with mpl.rc_context(STYLE):
+        figure = Figure((WIDTH, 1.2))
+        figure.text(0.5, 0.5, f"Nothing to show: {reason}", ha="center", va="center", color=MUTED)
+        return figure
+
+
+def _n(frame: pd.DataFrame, unit: str = "activities") -> str:
+    """``n = 48 activities``, or the range where it differs."""
+    n = frame["n"].dropna()
+    if n.empty:
+        return f"no {unit}"
+    low, high = int(n.min()), int(n.max())
+    return f"n = {low} {unit}" if low == high else f"n = {low} to {high} {unit}"
+
+
+def _interval(axes, y, rows: pd.DataFrame, colour, marker="o", label=None, filled=True) -> None:
+    """Estimates with their intervals at heights ``y``; no interval, no line."""
+    axes.hlines(y, rows["low"], rows["high"], color=colour, linewidth=1.8)
+    face = colour if filled else PAPER
+    axes.plot(
+        rows["estimate"], y, marker, color=colour, markerfacecolor=face, linestyle="none", label=label, clip_on=False
+    )
+
+
+def _labels(axes, labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
+def _rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Space and metric pairs in the order of `SPACES`, cosines first."""
+    pairs = frame[["space", "metric"]].drop_duplicates().itertuples(index=False, name=None)
+    spaces, metrics = list(SPACES), list(METRICS)
+
+    def place(names: list[str], name: str) -> tuple[int, str]:
+        return (names.index(name) if name in names else len(names), name)
+
+    return sorted(pairs, key=lambda pair: (place(metrics, pair[1]), place(spaces, pair[0])))
+
+
+def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
+    """The gaps of one contrast, a row each; filled where the interval excludes zero."""
+    for y, (_, row) in enumerate(part.iterrows()):
+        sure = row["low"] > 0 or row["high"] < 0
+        _interval(axes, [y], row.to_frame().T, INK if sure else MUTED, filled=sure)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=4)
+    first, second = contrast.split("-", 1)
+    axes.text(0, 1.01, f"\N{LEFTWARDS ARROW} {second}", transform=axes.transAxes, fontsize=8, color=MUTED)
+    axes.text(1, 1.01, f"{first} \N{RIGHTWARDS ARROW}", transform=axes.transAxes, fontsize=8, color=MUTED, ha="right")
+
+
+@styled
+def answer(contrasts: pd.DataFrame, contrast: str, confidence: float) -> Figure:
+    """The main gap in every space of images, small enough for the first screen."""
+    part = contrasts[(contrasts["contrast"] == contrast) & contrasts["metric"].isin(["cosine", "patch_maxsim"])]
+    if part["estimate"].isna().all():
+        return empty(f"no similarities of both {' and '.join(contrast.split('-', 1))}")
+    rows = _rows(part)
+    figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), contrast)
+    _labels(axes, [space_label(*row) for row in rows])
+    axes.set_title(f"{contrast_label(contrast)}\n")
+    axes.set_xlabel(
+        f"Gap in similarity, {confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero", fontsize=8
+    )
+    return figure
+
+
+@styled
+def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
+    """Gap between two groups in every space, one panel per contrast, the main one first."""
+    rows, names = _rows(contrasts), sorted(set(contrasts["contrast"]), key=lambda name: (name != first, name))
+    figure = Figure((WIDTH, 1.5 + 0.3 * len(rows)), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        part = contrasts[contrasts["contrast"] == name].set_index(["space", "metric"]).reindex(rows)
+        _gaps(axes, part, name)
+        axes.set_title(f"{contrast_label(name)}\n")
+    _labels(panels[0], [space_label(*row) for row in rows])
+    figure.supxlabel(
+        f"Gap in similarity to the neutral image (cosine units), {confidence:.0%} interval; {_n(contrasts)}. "
+        "Filled: the interval excludes zero.",
+        fontsize=8,
+        color=MUTED,
+    )
+    return figure
+
+
+@styled
+def group_means(
+    means: pd.DataFrame,
+    groups: Sequence[str],
+    colour: Mapping[str, str],
+    confidence: float,
+    what: str = "Mean similarity to the neutral image",
+) -> Figure:
+    """A number of each group with its interval, per space: by default the mean similarity to neutral."""
+    rows = _rows(means)
+    figure = Figure((WIDTH, 1.3 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    for i, group in enumerate(groups):
+        part = means[means["group"] == group].set_index(["space", "metric"]).reindex(rows)
+        shift = (i - (len(groups) - 1) / 2) * 0.2
+        _interval(axes, np.arange(len(rows)) + shift, part, colour[group], MARKERS[i % len(MARKERS)], group)
+    _labels(axes, [space_label(*row) for row in rows])
+    axes.set_xlabel(f"{what}, {confidence:.0%} interval; {_n(means)}")
+    axes.legend(ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), handletextpad=0.2)
+    return figure
+
+
+@styled
+def categories(table: pd.DataFrame, contrast: str) -> Figure:
+    """Gap of one contrast in each category and space: colour by d_z, number by gap."""
+    table = table[(table["contrast"] == contrast) & (table["metric"].isin(["cosine", "patch_maxsim"]))]
+    if table["d_z"].isna().all():
+        return empty("no category has two activities")
+    rows = _rows(table)
+    names = table.groupby("category")["d_z"].mean().sort_values(ascending=False).index
+    size = table.pivot(index="category", columns=["space", "metric"], values="d_z").reindex(names)[rows]
+    gap = table.pivot(index="category", columns=["space", "metric"], values="estimate").reindex(names)[rows]
+    sure = table.assign(sure=(table["low"] > 0) | (table["high"] < 0))
+    sure = sure.pivot(index="category", columns=["space", "metric"], values="sure").reindex(names)[rows]
+    figure = Figure((WIDTH, 1.6 + 0.32 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(False)
+    limit = max(0.1, float(np.nanmax(np.abs(size.to_numpy()), initial=0)))
+    image = axes.imshow(size, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit)
+    for y, x in np.ndindex(size.shape):
+        if np.isfinite(value := gap.iat[y, x]):
+            dark = abs(size.iat[y, x]) > 0.65 * limit
+            text = plain(value, 3, signed=True) + ("*" if sure.iat[y, x] is True or sure.iat[y, x] == 1 else "")
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=ON_DARK if dark else ON_LIGHT)
+    _labels(axes, list(names))
+    axes.set_xticks(range(len(rows)), [space_label(*row) for row in rows], rotation=25, ha="right")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, label="Effect size d_z", shrink=0.8)
+    axes.set_title(f"Gap {contrast_label(contrast)} by category")
+    figure.supxlabel(
+        f"Numbers: gap in cosine units; * the interval excludes zero; {_n(table)} per category", fontsize=8, color=MUTED
+    )
+    return figure
+
+
+@styled
+def activities(
+    table: pd.DataFrame, contrast: str, names: Mapping[str, str], colour: Mapping[str, str], ends: int = 14
+) -> Figure:
+    """The activities with the largest gaps on both sides, in the primary space."""
+    space = primary_space(list(table["space"].unique()))
+    part = table[(table["contrast"] == contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
+    part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
+    if part.empty:
+        return empty("no activity has both images of a pair")
+    shown = part if len(part) <= 2 * ends else pd.concat([part.head(ends), part.tail(ends)])
+    figure = Figure((WIDTH, 1.3 + 0.2 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    first, second = contrast.split("-", 1)
+    positive = (shown["estimate"] > 0).to_numpy()
+    for sign, group in ((positive, first), (~positive, second)):
+        rows = shown[sign]
+        _interval(
+            axes, np.flatnonzero(sign), rows, colour[group], MARKERS[0 if group == first else 1], f"nearer {group}"
+        )
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    if len(part) > len(shown):
+        axes.axhline(ends - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+    _labels(axes, [names.get(i, i)[:60] for i in shown["activity_id"]])
+    axes.set_title(f"{contrast_label(contrast)} in {space_label(space)}: the ends of {len(part)} activities")
+    axes.set_xlabel(f"Gap in cosine units; interval over seeds ({_n(shown, 'seeds')})")
+    axes.legend(loc="lower right")
+    return figure
+
+
+@styled
+def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
+    """The specification curve: effect sizes in order, and below them the choices that made them."""
+    curve = curve.dropna(subset="d_z").sort_values("d_z", kind="stable").reset_index(drop=True)
+    choices = [
+        (name, list(dict.fromkeys(curve[name]))) for name in ("space", "metric", "template", "seeds") if name in curve
+    ]
+    lines = [(name, value) for name, values in choices if len(values) > 1 for value in values]
+    figure = Figure((WIDTH, 2.6 + 0.19 * len(lines)), layout="constrained")
+    ratios = [2.2, max(0.19 * len(lines), 0.2)]
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+    sure = ((curve["low"] > 0) | (curve["high"] < 0)).to_numpy()
+    x = np.arange(len(curve))
+    size = 18 if len(curve) < 120 else 7
+    top.axhline(0, color=MUTED, linewidth=0.8)
+    top.axhline(curve["d_z"].median(), color=INK, linewidth=0.8, linestyle=":", label="median")
+    top.scatter(x[sure], curve["d_z"][sure], size, color=INK, label=f"{confidence:.0%} interval excludes zero")
+    top.scatter(x[~sure], curve["d_z"][~sure], size, edgecolor=MUTED, facecolor=PAPER, label="does not")
+    top.set_ylabel("Effect size d_z")
+    top.grid(False)
+    top.legend(loc="upper left", ncols=3, handletextpad=0.2, bbox_to_anchor=(0, 1.16), borderaxespad=0)
+    for y, (name, value) in enumerate(lines):
+        chosen = (curve[name] == value).to_numpy()
+        bottom.scatter(x[chosen], np.full(chosen.sum(), y), 26, marker="|", linewidths=1.1, color=INK)
+    words = {
+        "space": space_label,
+        "metric": lambda m: METRICS.get(m) or m.replace("_", " "),
+        "seeds": lambda s: f"seeds: {s}",
+        "template": str,
+    }
+    _labels(bottom, [words[name](value) for name, value in lines])
+    bottom.grid(False)
+    bottom.set_xlabel(
+        f"{len(curve)} specifications of {contrast_label(curve['contrast'].iloc[0])} in order of effect; "
+        f"{_n(curve)} each"
+    )
+    return figure
+
+
+@styled
+def age_position(
+    nearest: pd.DataFrame, shares: pd.DataFrame, groups: Sequence[str], colour: Mapping[str, str], confidence: float
+) -> Figure:
+    """Which group the neutral image is: nearest group per space, and zero-shot shares per estimator."""
+    panels = [
+        (nearest.assign(row=[space_label(*pair) for pair in nearest[["space", "metric"]].to_numpy()]), "Nearest group")
+    ]
+    if len(shares):
+        panels.append((shares.assign(row=shares["estimator"]), "Zero-shot classification"))
+    counts = [table["row"].nunique() for table, _ in panels]
+    figure = Figure((WIDTH, 1.5 + 0.34 * sum(counts) + 0.5 * len(panels)), layout="constrained")
+    for axes, (table, title) in zip(
+        figure.subplots(len(panels), 1, height_ratios=counts, sharex=True, squeeze=False)[:, 0], panels, strict=True
+    ):
+        rows = list(dict.fromkeys(table["row"]))
+        for i, group in enumerate(groups):
+            part = table[table["group"] == group].set_index("row").reindex(rows)
+            shift = (i - (len(groups) - 1) / 2) * 0.2
+            _interval(axes, np.arange(len(rows)) + shift, part, colour[group], MARKERS[i % len(MARKERS)], group)
+        axes.axvline(1 / len(groups), color=MUTED, linewidth=0.8, linestyle=":")
+        axes.set_title(f"{title} ({_n(table)})")
+        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        _labels(axes, rows)
+    axes.set_xlabel(f"Share of neutral images, {confidence:.0%} interval; dotted: equal shares")
+    figure.axes[0].legend(
+        ncols=len(groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2, borderaxespad=0.1
+    )
+    return figure
+
+
+@styled
+def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str], colour: Mapping[str, str]) -> Figure:
+    """Planted against estimated shares, one panel per estimator and space."""
+    points = points[points["group"].isin(groups)]
+    keys = ["estimator", "space", "metric"]
+    panels = list(points[keys].drop_duplicates().itertuples(index=False, name=None))
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure((WIDTH, 0.7 + 2.6 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        part = points[(points[keys] == list(panel)).all(axis=1)]
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8)
+        for i, group in enumerate(groups):
+            rows = part[part["group"] == group]
+            axes.vlines(rows["planted"], rows["low"], rows["high"], color=colour[group], linewidth=0.6, alpha=0.35)
+            axes.plot(
+                rows["planted"],
+                rows["estimate"],
+                MARKERS[i % len(MARKERS)],
+                color=colour[group],
+                markersize=3.5,
+                label=group,
+            )
+        facts = summary[(summary[keys] == list(panel)).all(axis=1) & summary["group"].isin(groups)]
+        facts = facts.groupby("quantity")["estimate"].mean()
+        estimator, space, metric = panel
+        name = space_label(space, metric) if estimator == "nearest group" else estimator
+        words = [("spearman", "\N{GREEK SMALL LETTER RHO}"), ("slope", "slope"), ("mae", "error")]
+        text = "  ".join(f"{word} {facts[key]:.2f}".replace("-", MINUS) for key, word in words if key in facts)
+        axes.set_title(f"{name}\n", fontsize=8.5)
+        axes.text(0, 1.02, text, transform=axes.transAxes, fontsize=7.5)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_aspect("equal")
+        axes.grid(False)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    # Of the whole figure: in a panel it would hide points.
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(groups))
+    count = points["activity_id"].nunique()
+    note = f"n = {count} activities; figures in the panels are means over groups; vertical lines: intervals over seeds"
+    figure.supxlabel(f"Planted share\n{note}", fontsize=8)
+    figure.supylabel("Estimated share", fontsize=8)
+    return figure
+
+
+@styled
+def variance(components: pd.DataFrame, contrast: str) -> Figure:
+    """Shares of the variance of a gap, per space."""
+    part = components[(components["contrast"] == contrast) & ~components["component"].str.startswith("ICC")]
+    part = part.dropna(subset="share")
+    if part.empty:
+        return empty("variance components need more than one seed")
+    rows = _rows(part)
+    figure = Figure((WIDTH, 1.3 + 0.28 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(rows))
+    tones = dict(
+        zip(["activity", "seed", "activity x seed", "residual"], ["#0072b2", "#d55e00", "#8f7a00", GRID], strict=True)
+    )
+    for name in dict.fromkeys(part["component"]):
+        share = (
+            part[part["component"] == name].set_index(["space", "metric"])["share"].reindex(rows).fillna(0).to_numpy()
+        )
+        axes.barh(range(len(rows)), share, left=left, height=0.66, color=tones.get(name, MUTED), label=name)
+        left += share
+    _labels(axes, [space_label(*row) for row in rows])
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(
+        f"Share of the variance of {contrast_label(contrast)}; {_n(part)}, {int(part['n_seeds'].max())} seeds"
+    )
+    axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+@styled
+def maps(points: pd.DataFrame, title: str, colour: Mapping[str, str]) -> Figure:
+    """Two-dimensional maps: one row per method, all groups together and then each highlighted.
+
+    Parameters
+    ----------
+    points : DataFrame
+        method, x, y, group.
+    """
+    methods, groups = sorted(points["method"].unique()), [g for g in colour if (points["group"] == g).any()]
+    columns = 1 + (len(groups) if len(groups) > 1 else 0)
+    side = WIDTH / max(columns, 3)
+    figure = Figure((side * columns, 0.6 + (side + 0.15) * len(methods)), layout="constrained")
+    grid = figure.subplots(len(methods), columns, squeeze=False)
+    size = float(np.clip(4000 / max(len(points) / len(methods), 1), 0.5, 12))
+    for line, method in zip(grid, methods, strict=True):
+        part = points[points["method"] == method]
+        for axes, shown in zip(line, [None, *groups], strict=False):
+            if shown is not None:
+                # A bitmap keeps its colours when the page turns dark: transparent grey recedes on both.
+                axes.scatter(part["x"], part["y"], size * 0.6, color=NEUTRAL, linewidths=0, alpha=0.25, rasterized=True)
+            order = part.sample(frac=1, random_state=0) if shown is None else part[part["group"] == shown]
+            tone = order["group"].map(colour).fillna(MUTED)
+            axes.scatter(order["x"], order["y"], size, color=tone, linewidths=0, alpha=0.8, rasterized=True)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
+            count = len(order)
+            label = "all" if shown is None else shown
+            axes.set_title(f"{label} (n = {count})", fontsize=8, color=INK if shown is None else colour[shown])
+        line[0].set_ylabel({"tsne": "t-SNE", "umap": "UMAP"}.get(method, method))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    return figure
+
+
+@styled
+def composition(table: pd.DataFrame, algorithm: str = "kmeans") -> Figure:
+    """How over-represented each value is in each cluster."""
+    table = table[(table["algorithm"] == algorithm) & (table["cluster"] >= 0)]
+    if table.empty:
+        return empty("no clusters")
+    attributes = list(dict.fromkeys(table["attribute"]))
+    counts = [table.loc[table["attribute"] == name, "value"].nunique() for name in attributes]
+    clusters = sorted(table["cluster"].unique())
+    figure = Figure((WIDTH, 1.3 + 0.24 * sum(counts) + 0.35 * len(attributes)), layout="constrained")
+    panels = figure.subplots(len(attributes), 1, height_ratios=counts, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, attributes, strict=True):
+        part = table[table["attribute"] == name]
+        ratio = part.pivot(index="value", columns="cluster", values="ratio").reindex(columns=clusters)
+        sure = part.assign(sure=part["p_adjusted"] < 0.05).pivot(index="value", columns="cluster", values="sure")
+        with np.errstate(divide="ignore"):
+            image = axes.imshow(
+                np.clip(np.log2(ratio.to_numpy(float)), -2, 2),
+                aspect="auto",
+                cmap=DIVERGING,
+                norm=TwoSlopeNorm(0, -2, 2),
+            )
+        for y, x in np.ndindex(ratio.shape):
+            if np.isfinite(value := ratio.iat[y, x]) and len(clusters) <= 14:
+                dark = not 0.38 < value < 2.6
+                star = "*" if sure.iat[y, x] == 1 else ""
+                axes.text(
+                    x,
+                    y,
+                    f"{value:.1f}{star}",
+                    ha="center",
+                    va="center",
+                    fontsize=6.5,
+                    color=ON_DARK if dark else ON_LIGHT,
+                )
+        _labels(axes, [str(value) for value in ratio.index])
+        axes.set_title(name.replace("_", " "), fontsize=9)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    sizes = table.drop_duplicates("cluster").set_index("cluster")["cluster_n"]
+    axes.set_xticks(range(len(clusters)), [f"{c}\n({int(sizes[c])})" for c in clusters], fontsize=7)
+    axes.set_xlabel(
+        "Cluster (n images); numbers: share in the cluster / share in the set; * adjusted p < 0.05", fontsize=8
+    )
+    bar = figure.colorbar(image, ax=list(panels), ticks=[-2, -1, 0, 1, 2], shrink=0.7)
+    bar.ax.set_yticklabels(["\N{VULGAR FRACTION ONE QUARTER}", "\N{VULGAR FRACTION ONE HALF}", "1", "2", "4"])
+    bar.set_label("Over-representation")
+    return figure
+
+
+@styled
+def error_rates(errors: pd.DataFrame, confidence: float = 0.95) -> Figure:
+    """Error rate within each group, with Wilson intervals, beside the group's share of all errors."""
+    errors = errors[~errors["attribute"].str.contains(" x ")]
+    classifiers, attributes = list(dict.fromkeys(errors["classifier"])), list(dict.fromkeys(errors["attribute"]))
+    counts = [errors.loc[errors["attribute"] == name, "group"].nunique() for name in attributes]
+    figure = Figure((WIDTH, 1.2 + 0.3 * sum(counts) + 0.3 * len(attributes)), layout="constrained")
+    grid = figure.subplots(len(attributes), 2, height_ratios=counts, sharex="col", squeeze=False)
+    tone = colours(classifiers)
+    for (rate, share), name in zip(grid, attributes, strict=True):
+        part = errors[errors["attribute"] == name]
+        groups = list(dict.fromkeys(part["group"]))
+        for i, classifier in enumerate(classifiers):
+            rows = part[part["classifier"] == classifier].set_index("group").reindex(groups)
+            y = np.arange(len(groups)) + (i - (len(classifiers) - 1) / 2) * 0.22
+            marker = MARKERS[i % len(MARKERS)]
+            _interval(
+                rate,
+                y,
+                rows.rename(columns={"error_rate": "estimate"})[["estimate", "low", "high"]],
+                tone[classifier],
+                marker,
+                classifier,
+            )
+            other = rows[["share_of_errors", "share_low", "share_high"]].set_axis(["estimate", "low", "high"], axis=1)
+            _interval(share, y, other, tone[classifier], marker)
+            if i == 0:
+                share.plot(
+                    rows["share_of_images"],
+                    np.arange(len(groups)),
+                    "|",
+                    color=INK,
+                    markersize=11,
+                    label="share of images",
+                )
+        n = part.drop_duplicates("group").set_index("group")["n"]
+        _labels(rate, [f"{group} (n = {int(n[group])})" for group in groups])
+        _labels(share, [""] * len(groups))
+        rate.set_title(name.replace("_", " "), fontsize=9)
+    grid[-1, 0].set_xlabel(f"Error rate in the group, {confidence:.0%} Wilson interval", fontsize=8)
+    grid[-1, 1].set_xlabel("Share of all errors", fontsize=8)
+    for axes in grid.flat:
+        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes.set_xlim(left=0)
+    # Of the whole figure: a legend of one panel would take its width from the panels.
+    (rates, classifiers), (shares, what) = (axes.get_legend_handles_labels() for axes in grid[0])
+    figure.legend(rates + shares, classifiers + what, loc="outside upper left", ncols=5, handletextpad=0.2)
+    return figure
+
+
+@styled
+def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Macro F and accuracy at each threshold, per classifier."""
+    pairs = list(sweep[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
+    figure = Figure((WIDTH, 2.9), layout="constrained")
+    panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
+    for axes, (attribute, classifier) in zip(panels, pairs, strict=True):
+        part = sweep[(sweep["target"] == attribute) & (sweep["classifier"] == classifier)]
+        facts = summary[(summary["target"] == attribute) & (summary["classifier"] == classifier)]
+        facts = facts.set_index("statistic")["estimate"]
+        axes.plot(part["threshold"], part["macro_f"], color="#0072b2", label="macro F")
+        axes.plot(part["threshold"], part["accuracy"], color="#d55e00", linestyle="--", label="accuracy")
+        for key, style, word in (("threshold_optimum", ":", "optimum"), ("threshold_nested", "-.", "cross-validated")):
+            if np.isfinite(facts.get(key, np.nan)):
+                axes.axvline(facts[key], color=MUTED, linewidth=0.9, linestyle=style, label=word)
+        axes.set_title(f"{attribute}: {classifier}", fontsize=8.5)
+        axes.set_xlabel(f"Threshold (n = {int(part['n'].max())} images)", fontsize=8)
+        axes.set_xlim(0, 1)
+        axes.grid(True, axis="y")
+    panels[0].set_ylabel("Score")
+    panels[0].legend(loc="lower center", fontsize=7.5)
+    return figure
+
+
+@styled
+def calibration(curve: pd.DataFrame) -> Figure:
+    """Observed share against predicted probability, per classifier."""
+    pairs = list(curve[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
+    curve = curve[curve["n"] > 0]
+    figure = Figure((WIDTH, 3.1), layout="constrained")
+    panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
+    for axes, (attribute, classifier) in zip(panels, pairs, strict=True):
+        part = curve[(curve["target"] == attribute) & (curve["classifier"] == classifier)]
+        middle = part["predicted"]
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8)
+        axes.vlines(middle, part["low"], part["high"], color="#0072b2", linewidth=1.5)
+        axes.plot(middle, part["observed"], "o", color="#0072b2")
+        for x, y, n in zip(middle, part["high"], part["n"], strict=True):
+            axes.annotate(
+                f"{int(n)}", (x, y), (0, 2), textcoords="offset points", ha="center", fontsize=6.5, color=MUTED
+            )
+        axes.set_title(f"{attribute}: {classifier}", fontsize=8.5)
+        axes.set_xlabel("Probability (small numbers: n images)", fontsize=8)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.05)
+        axes.grid(False)
+    panels[0].set_ylabel("Observed share, 95 % Wilson interval")
+    return figure

@@ -1,0 +1,50 @@
+"""Names of spaces, metrics and contrasts as people read them."""
+
+from untold.report.numbers import MINUS
+
+SPACES = {
+    "latents": "Latents",
+    "resnet50": "ResNet-50",
+    "dino": "DINO",
+    "dino_mean": "DINO, mean of tokens",
+    "clip_text": "CLIP prompts",
+    "clip_image": "CLIP images",
+    "vae": "VAE latents",
+}
+
+
+METRICS = {
+    "cosine": "",
+    "patch_maxsim": "split (patch max-sim)",
+    "maxsim_forward": "split, one way",
+    "dcr_split": "split (DCR)",
+    "dcr_cross": "split (DCR, cross)",
+    "image_prompt": "image and prompt",
+}
+
+
+def space_label(space: str, metric: str = "cosine") -> str:
+    """A space, and the metric where it is not the cosine, in words."""
+    name = SPACES.get(space, space.removesuffix("_image").removesuffix("_text").replace("_", " "))
+    if space not in SPACES:
+        name += " images" * space.endswith("_image") + " prompts" * space.endswith("_text")
+    extra = METRICS.get(metric, metric.replace("_", " "))
+    return f"{name}, {extra}" if extra else name
+
+
+def primary_space(spaces: list[str]) -> str | None:
+    """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
+
+    Method.md section 11: ``clip_*`` is partly circular, DINO and ResNet are the check.
+    """
+    seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
+    independent = [space for space in seen if not space.endswith("_image")]
+    for space in ("dino", *independent, *seen, *spaces):
+        if space in spaces:
+            return space
+    return None
+
+
+def contrast_label(contrast: str) -> str:
+    """``young-older`` with a minus sign between two words."""
+    return f" {MINUS} ".join(contrast.split("-"))

@@ -1,0 +1,1 @@
+"""How near a neutral image is to the marked ones, and what that number compares with."""

@@ -1,0 +1,166 @@
+"""The group whose image is nearest to the neutral one: shares, and the table's chi-square column."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from untold.statistics.resampling import mean_intervals
+from untold.statistics.tidy import (
+    BCA,
+    CELL,
+    PRIMARY_METRICS,
+    adjust,
+    by_group,
+    notes,
+    seed_average,
+    tabulate,
+    with_wilson,
+)
+
+
+def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Which group each neutral image is nearest to.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        The long similarity table.
+    groups : sequence of str
+        At least two. A neutral image that lacks the image of one of them has NaN.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, activity_id, category, seed, group, value: 1 for the nearest group, 0 for the
+        others; groups that tie share the 1.
+
+    References
+    ----------
+    method.md section 7.
+    """
+    keys = [*CELL, "activity_id", "category", "seed"]
+    wide = by_group(similarity, keys, groups)
+    top = wide.eq(wide.max(axis=1), axis=0)
+    shares = top.div(top.sum(axis=1), axis=0).where(wide.notna().all(axis=1))
+    return shares.melt(ignore_index=False, var_name="group", value_name="value").reset_index()
+
+
+def nearest_group(
+    similarity: pd.DataFrame,
+    groups: Sequence[str],
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    by: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Share of neutral images that are nearest to each group.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        See `nearest_images`.
+    resamples, confidence, seed
+        Of the BCa bootstrap over activities.
+    by : sequence of str
+        More keys, ``["category"]`` for a table per category.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, group, (by), n (activities), n_seeds, estimate (mean over activities), low,
+        high, expected (the uniform share, a choice of reference), method, note. A share of 0 or 1 in every
+        activity has no bootstrap; its interval is Wilson's over activities.
+
+    References
+    ----------
+    method.md section 7.
+    """
+    matrix, counts = seed_average(nearest_images(similarity, groups), [*CELL, "group", *by])
+    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    frame = tabulate(matrix, counts, means).assign(expected=1 / len(groups), method=BCA, note=notes(means))
+    unanimous = means.constant & np.isin(means.estimate, (0.0, 1.0))
+    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], confidence)[["low", "high"]]
+    frame.loc[unanimous, ["method", "note"]] = ["Wilson over activities", "the same in every activity"]
+    return frame
+
+
+def nearest_group_by_activity(similarity: pd.DataFrame, groups: Sequence[str], *, confidence: float) -> pd.DataFrame:
+    """Share of an activity's neutral images that are nearest to each group.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, group, category, activity_id, n (seeds), estimate, low, high (Wilson over
+        seeds), method.
+
+    References
+    ----------
+    method.md section 7.
+    """
+    keys = [*CELL, "group", "category", "activity_id"]
+    images = nearest_images(similarity, groups)
+    frame = images.groupby(keys, observed=True)["value"].agg(n="count", estimate="mean").reset_index()
+    return with_wilson(frame, confidence).assign(method="Wilson over seeds")
+
+
+def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Chi-square of the nearest-group counts against a uniform split: the original table's empty column.
+
+    Images of one activity are not independent, so the statistic is divided by the design effect, the ratio of
+    the variance of the shares over activities to that of independent images (Rao and Scott 1981, first
+    order). With one seed the design effect is 1 and the test is Pearson's.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, n (activities), images, one ``count_{group}`` each, expected (count of each
+        group under a uniform split), df, statistic (Pearson's), design_effect, p, p_adjusted (Holm over
+        spaces and metrics of a dataset), method, note.
+
+    References
+    ----------
+    method.md section 6.
+    """
+    images = nearest_images(similarity, groups)
+    rows = []
+    for cell, part in images.groupby(CELL, observed=True):
+        counts = part.pivot_table(
+            index="activity_id", columns="group", values="value", aggfunc=lambda x: x.sum(min_count=1)
+        )
+        counts = counts.reindex(columns=list(groups)).dropna().to_numpy()
+        rows.append(dict(zip(CELL, cell, strict=True)) | _chi_square(counts, groups))
+    frame = pd.DataFrame(rows)
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["method"] = "Pearson chi-square over design effect; Holm"
+    order = [name for name in frame if name not in ("p", "p_adjusted", "method", "note")]
+    return frame[[*order, "p", "p_adjusted", "method", "note"]]
+
+
+def _chi_square(counts: np.ndarray, groups: Sequence[str]) -> dict[str, object]:
+    """The test for counts of shape (activities, groups)."""
+    size, total = counts.sum(1), counts.sum(0)
+    images, df = total.sum(), len(groups) - 1
+    expected = images / len(groups)
+    row = {"n": len(counts), "images": round(images)}
+    row |= {f"count_{group}": count for group, count in zip(groups, total, strict=True)}
+    row |= {"expected": expected, "df": df, "statistic": np.nan, "design_effect": np.nan, "p": np.nan}
+    if not len(counts):
+        return row | {"note": "no image to compare"}
+    row["statistic"] = ((total - expected) ** 2 / expected).sum()
+    share = total / images
+    # Variance of the shares by activities (as a ratio estimate), and as if images were independent.
+    clustered = ((counts - size[:, None] * share) ** 2).sum() / images**2
+    independent = (share * (1 - share)).sum() / images
+    if len(counts) == 1:
+        return row | {"note": "one activity: no test"}
+    note = ""
+    if independent > 0:
+        # Split ties vary less than whole images do; the correction must not sharpen the test.
+        row["design_effect"] = max(clustered / independent, 1.0)
+    else:
+        # Without any variation the activities are taken as the independent units.
+        row["design_effect"], note = size.mean(), "every image is nearest to one group"
+    return row | {"p": stats.chi2.sf(row["statistic"] / row["design_effect"], df), "note": note}

@@ -1,0 +1,1 @@
+"""Resampling, contrasts, variance and multiplicity."""

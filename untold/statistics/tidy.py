@@ -1,0 +1,160 @@
+"""From the long similarity table to activities x cells and back to a tidy table of results."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from untold.statistics.resampling import Means, wilson
+
+CELL = ["dataset", "space", "metric"]
+
+
+# The metrics whose tests form one family; the others are sensitivity checks and stay out of Holm's.
+PRIMARY_METRICS = ("cosine", "patch_maxsim")
+
+
+BCA = "BCa bootstrap over activities"
+
+
+def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Gaps inside each (activity, seed): what is common to both images cancels before anything is averaged.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``similarity`` without group, plus contrast (``a-b``); value is ``a - b``, NaN where an
+        image is missing.
+
+    Raises
+    ------
+    ValueError
+        If the table has two values for one key.
+    """
+    keys = [name for name in similarity.columns if name not in ("group", "value")]
+    wide = by_group(similarity, keys, dict.fromkeys(group for pair in pairs for group in pair))
+    columns = {f"{a}-{b}": wide[a] - wide[b] for a, b in pairs}
+    parts = [column.rename("value").reset_index().assign(contrast=name) for name, column in columns.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """One row per key, one column per group; NaN where an image is missing, an error where one is double."""
+    keys = list(keys)
+    indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
+    indexed = indexed.astype(float)
+    if indexed.index.has_duplicates:
+        twice = dict(zip([*keys, "group"], indexed.index[indexed.index.duplicated()][0], strict=True))
+        raise ValueError(f"similarity: two values for one key, {twice}; keep one row per key")
+    cells = pd.MultiIndex.from_frame(similarity[keys].drop_duplicates().sort_values(keys))
+    return indexed.unstack("group").reindex(index=cells, columns=pd.Index(list(groups), name="group"))
+
+
+def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, pd.Series]:
+    """Average values over seeds and spread them as activities x cells.
+
+    Returns
+    -------
+    DataFrame, Series
+        Matrix (rows activity_id, columns ``by``, both sorted, NaN where nothing exists) and the number of
+        distinct seeds with a value in each cell.
+    """
+    by = list(by)
+    # Sorting first makes sums, and so the last bit of every result, independent of the order of rows.
+    frame = frame.sort_values([*by, "activity_id", "seed"], kind="stable").astype({"value": float})
+    matrix = frame.groupby([*by, "activity_id"], observed=True)["value"].mean().unstack(by).sort_index(axis=0)
+    matrix = matrix.sort_index(axis=1)
+    seeds = frame["seed"].where(frame["value"].notna())
+    counts = seeds.groupby([frame[name] for name in by], observed=True).nunique()
+    return matrix, counts.reindex(matrix.columns)
+
+
+def tabulate(matrix: pd.DataFrame, seeds: pd.Series | None, means: Means) -> pd.DataFrame:
+    """The key columns of a matrix beside its n, n_seeds, estimate, low and high."""
+    frame = matrix.columns.to_frame(index=False)
+    frame["n"] = means.n
+    if seeds is not None:
+        frame["n_seeds"] = seeds.to_numpy()
+    return frame.assign(estimate=means.estimate, low=means.low, high=means.high)
+
+
+def notes(means: Means) -> np.ndarray:
+    """Why a cell has no interval; empty where it has one."""
+    return np.select(
+        [means.n == 0, means.n == 1, means.constant],
+        [
+            "no image to compare",
+            "one activity: no interval and no test",
+            "the same value in every activity: no interval",
+        ],
+        "",
+    )
+
+
+def adjust(frame: pd.DataFrame, by: Sequence[str], method: str, family: pd.Series | None = None) -> pd.Series:
+    """Adjusted p-values inside each group of ``by``; NaN stays NaN and does not count.
+
+    Parameters
+    ----------
+    method : {"holm", "bh"}
+        Holm's step-down procedure, or Benjamini and Hochberg's false discovery rate.
+    family : Series of bool, optional
+        Rows that belong to the family; the others get NaN.
+    """
+    usable = frame["p"].notna() if family is None else frame["p"].notna() & family
+    adjusted = pd.Series(np.nan, index=frame.index)
+    for _, p in frame[usable].groupby(list(by), observed=True)["p"]:
+        adjusted[p.index] = {"holm": holm, "bh": stats.false_discovery_control}[method](p.to_numpy())
+    return adjusted
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values of a vector without NaN."""
+    # Not statsmodels' multipletests: it collects garbage in every call, 66 ms for twelve p-values.
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return adjusted
+
+
+def floor_to_ceiling(frame: pd.DataFrame, reference: pd.DataFrame | None) -> np.ndarray:
+    """Ceiling minus floor for each row; NaN where it is unknown or not positive."""
+    if reference is None:
+        return np.full(len(frame), np.nan)
+    keys = [name for name in CELL if name in reference.columns]
+    matched = frame[keys].merge(reference[[*keys, "floor", "ceiling"]], on=keys, how="left", validate="many_to_one")
+    scale = (matched["ceiling"] - matched["floor"]).to_numpy(dtype=float)
+    return np.where(scale > 0, scale, np.nan)
+
+
+def standard_deviation(values: np.ndarray) -> np.ndarray:
+    """Standard deviation of each column over its finite values; NaN below two of them."""
+    return pd.DataFrame(values).std(ddof=1).to_numpy()
+
+
+COLUMNS = (
+    *(*CELL, "contrast", "category", "activity_id", "n", "n_seeds", "statistic", "estimate", "low", "high"),
+    *(
+        "margin",
+        "p",
+        "p_adjusted",
+        "equivalent",
+        "d_z",
+        "share_positive",
+        "gap_units",
+        "rank",
+        "method",
+        "note",
+    ),
+)
+
+
+def in_column_order(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[[name for name in COLUMNS if name in frame]]
+
+
+def with_wilson(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Add low and high to shares ``estimate`` of ``n`` trials; NaN without trials."""
+    low, high = wilson(frame["n"] * frame["estimate"], frame["n"], confidence)
+    return frame.assign(low=low, high=high)

@@ -1,0 +1,301 @@
+"""Where the variance of similarities comes from, and how many seeds a study needs (method.md section 6)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from untold.statistics.resampling import ROUNDING, bca_limits, resample_weights
+from untold.statistics.tidy import CELL, by_group, differences, floor_to_ceiling
+
+ACTIVITY, SEED, INTERACTION, RESIDUAL = "activity", "seed", "activity x seed", "residual"
+COMPONENTS = (ACTIVITY, SEED, INTERACTION, RESIDUAL)
+ALL_GROUPS = "all groups"
+CONFOUNDED = "in the residual: one gap per activity and seed"
+# Beyond this many seeds "more seeds" is not an answer any more.
+MOST_SEEDS = 10_000
+
+
+def variance_components(
+    similarity: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Variance of similarities and of gaps between activities, seeds, activity x seed, and residual.
+
+    The row ``contrast = all groups`` takes the groups of one (activity, seed) as replicates around fixed
+    group means, so that activity x seed (what a neutral image shares with all its comparisons) has a
+    component of its own. A gap exists once per (activity, seed): there activity x seed and residual are one.
+
+    Estimates are Henderson's method I, which is the analysis of variance when nothing is missing and stays
+    unbiased when images are; negative estimates are set to zero.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        The long similarity table.
+    pairs : sequence of (group, group)
+        Contrasts; their groups are the replicates of ``all groups``.
+    resamples : int
+        Bootstrap resamples of activities for the intervals.
+    confidence : float
+        In (0, 1).
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, contrast, component (the four, then ``ICC of one seed`` = activity / total and
+        ``ICC of the seed mean``, its Spearman-Brown value at n_seeds), n (activities), n_seeds, estimate
+        (squared similarity, or ICC), low, high, share (of the total), method, note.
+
+    References
+    ----------
+    Henderson 1953, Biometrics 9:226; Searle, Casella and McCulloch 1992, chapter 5; method.md section 6.
+    """
+    groups = list(dict.fromkeys(group for pair in pairs for group in pair))
+    units = ["activity_id", "seed"]
+    wide = by_group(similarity, [*CELL, *units], groups)
+    gaps = differences(similarity, pairs).set_index([*CELL, "contrast", *units])["value"].sort_index()
+    cubes = {}
+    for cell, part in wide.groupby(CELL):
+        frames = {ALL_GROUPS: part.droplevel(CELL)}
+        frames |= {f"{a}-{b}": gaps.loc[(*cell, f"{a}-{b}")].to_frame() for a, b in pairs}
+        cubes |= {(*cell, contrast): _cube(frame) for contrast, frame in frames.items()}
+    replicates = _replicates([cube for cube in cubes.values() if not _hindrance(cube)], resamples, seed)
+    rows = [
+        _table(cube, replicates, confidence).assign(**dict(zip([*CELL, "contrast"], key, strict=True)))
+        for key, cube in cubes.items()
+    ]
+    frame = pd.concat(rows, ignore_index=True)
+    frame["method"] = "Henderson method I; BCa bootstrap over activities"
+    columns = ["component", "n", "n_seeds", "estimate", "low", "high", "share", "method", "note"]
+    return frame[[*CELL, "contrast", *columns]]
+
+
+def seeds_needed(
+    components: pd.DataFrame, *, width: float, confidence: float, reference: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """How many seeds give an interval of a wanted width.
+
+    Parameters
+    ----------
+    components : DataFrame
+        From `variance_components`.
+    width : float
+        Wanted full width, in floor-to-ceiling units when ``reference`` is given, otherwise in units of
+        similarity.
+    confidence : float
+        Of the interval.
+    reference : DataFrame, optional
+        Floors and ceilings; see `untold.similarity.reference`.
+
+    Returns
+    -------
+    DataFrame
+        dataset, space, metric, contrast, target (``mean over activities`` or ``one activity``), n
+        (activities), n_seeds (of this study), width (wanted, in units of similarity), width_now (expected at
+        n_seeds), seeds (needed), activities (needed when no number of seeds is enough), method, note.
+
+    Notes
+    -----
+    The mean over n activities has variance ``(activity + residual / S) / n + seed / S``; one activity has
+    ``(seed + residual) / S``. Widths use Student's t. The seed term is what all activities share when every
+    activity uses the same noise. It counts only where its interval excludes zero: with noise of its own per
+    activity it is zero, and its estimate, cut at zero, would promise intervals wider than they will be.
+
+    References
+    ----------
+    method.md section 6.
+    """
+    if not width > 0:
+        raise ValueError(f"width: must be positive, got {width}")
+    keys = [*CELL, "contrast"]
+    gaps = components[components["contrast"] != ALL_GROUPS]
+    unsure = (gaps["component"] == SEED) & gaps["estimate"].notna() & ~(gaps["low"] > 0)
+    gaps = gaps.assign(estimate=gaps["estimate"].mask(unsure, 0.0))
+    table = gaps.pivot(index=[*keys, "n", "n_seeds"], columns="component", values="estimate").reset_index()
+    table["width"] = width * (1 if reference is None else floor_to_ceiling(table, reference))
+    rows = [
+        row[[*keys, "n", "n_seeds", "width"]].to_dict() | plan
+        for _, row in table.iterrows()
+        for plan in _plans(row, confidence)
+    ]
+    frame = pd.DataFrame(rows).astype({"seeds": "Int64", "activities": "Int64"})
+    columns = ["target", "n", "n_seeds", "width", "width_now", "seeds", "activities", "method", "note"]
+    return frame.assign(method="normal theory from variance components")[[*keys, *columns]]
+
+
+def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Henderson's method I for weighted activities.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_activities, n_seeds, n_replicates)
+        NaN where missing. Replicates are levels of a fixed factor, centred here.
+    weights : ndarray of shape (n_sets, n_activities)
+        How often each activity counts: ones for the data, bootstrap counts, or a zero to leave one out.
+
+    Returns
+    -------
+    ndarray of shape (n_sets, 4)
+        activity, seed, activity x seed, residual; activity x seed is NaN with one replicate. Not truncated.
+    """
+    values = values - np.nanmean(values, axis=(0, 1), keepdims=True)
+    replicates = values.shape[2]
+    finite = np.isfinite(values)
+    filled = np.where(finite, values, 0.0)
+    counts, sums = finite.sum(2).astype(float), filled.sum(2)
+    count_a, sum_a = counts.sum(1), sums.sum(1)
+    # Everything is a weighted sum over activities, so that one product serves all sets.
+    scalars = np.column_stack(
+        [
+            *(count_a, sum_a, _over(sum_a**2, count_a), _over(sums**2, counts).sum(1)),
+            *((filled**2).sum((1, 2)), count_a > 0, (counts > 0).sum(1)),
+            *(count_a**2, (counts**2).sum(1), _over((counts**2).sum(1), count_a)),
+        ]
+    )
+    summed = weights @ np.column_stack([scalars, counts, sums, counts**2])
+    total, mean_sum, t_activity, t_cell, t_all, n_activity, n_cell = summed[:, :7].T
+    square_a, square_cell, c_activity = summed[:, 7:10].T
+    count_s, sum_s, square_s = np.split(summed[:, 10:], 3, axis=1)
+    n_seed = (count_s > 0).sum(1)
+    t_mean, t_seed = mean_sum**2 / total, _over(sum_s**2, count_s).sum(1)
+
+    # k: coefficients in E[t_mean]; c: coefficients of the other factor in E[t_activity] and E[t_seed].
+    k_activity, k_seed, k_cell = square_a / total, (count_s**2).sum(1) / total, square_cell / total
+    c_seed = _over(square_s, count_s).sum(1)
+    zero = np.zeros_like(total)
+    left = np.array(
+        [
+            [total - k_activity, c_activity - k_seed, c_activity - k_cell, n_activity - 1],
+            [c_seed - k_activity, total - k_seed, c_seed - k_cell, n_seed - 1],
+            [
+                *(k_activity - c_seed, k_seed - c_activity, total - c_activity - c_seed + k_cell),
+                n_cell - n_activity - n_seed + 1,
+            ],
+            [zero, zero, zero, total - n_cell - (replicates - 1)],
+        ]
+    )
+    right = np.array([t_activity - t_mean, t_seed - t_mean, t_cell - t_activity - t_seed + t_mean, t_all - t_cell])
+    # Without replicates a cell is its residual: the last equation and the interaction's column are empty.
+    rows, columns = ([0, 1, 2, 3], [0, 1, 2, 3]) if replicates > 1 else ([0, 1, 2], [0, 1, 3])
+    solved = _solve(np.moveaxis(left[np.ix_(rows, columns)], 2, 0), right[rows].T)
+    return solved if replicates > 1 else np.insert(solved, 2, np.nan, axis=1)
+
+
+def _over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Quotient, zero where nothing was counted."""
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def _solve(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve each system; NaN where a resample has too few distinct units to tell the components apart."""
+    # The determinant against Hadamard's bound: a test of singularity without a decomposition of its own.
+    bound = np.linalg.norm(left, axis=2).prod(axis=1)
+    regular = np.abs(np.linalg.det(left)) > 1e-12 * bound
+    solved = np.full(right.shape, np.nan)
+    solved[regular] = np.linalg.solve(left[regular], right[regular][..., None])[..., 0]
+    return solved
+
+
+def _summary(raw: np.ndarray, n_seeds: int) -> np.ndarray:
+    """Truncated components, then the ICC of one seed and of the seed mean; shape (n_sets, 6)."""
+    parts = np.maximum(raw, 0)
+    noise = np.nansum(parts[:, 1:], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        icc = parts[:, 0] / (parts[:, 0] + noise)
+        mean_icc = parts[:, 0] / (parts[:, 0] + noise / n_seeds)
+    return np.column_stack([parts, icc, mean_icc])
+
+
+def _hindrance(cube: np.ndarray) -> str:
+    """Why a cube has no components; empty when it has."""
+    if cube.shape[0] < 2:
+        return "fewer than two activities: no components"
+    if cube.shape[1] < 2:
+        return "one seed: seed and residual cannot be told from activity"
+    if np.nanmax(np.abs(cube - np.nanmean(cube, axis=(0, 1)))) <= ROUNDING * np.nanmax(np.abs(cube)):
+        return "the same value everywhere: no variance to divide"
+    if np.isnan(estimate_components(cube, np.ones((1, len(cube))))[0, 0]):
+        return "too few images: the components cannot be told apart"
+    return ""
+
+
+def _replicates(cubes: list[np.ndarray], resamples: int, seed: int) -> dict[int, np.ndarray]:
+    """Bootstrap summaries of each cube, by its identity; cubes of as many activities share their draws."""
+    drawn = {id(cube): np.empty((resamples, 6)) for cube in cubes}
+    for n in sorted({len(cube) for cube in cubes}):
+        for block, weights in resample_weights(n, resamples, np.random.default_rng([seed, n])):
+            for cube in cubes:
+                if len(cube) == n:
+                    drawn[id(cube)][block] = _summary(estimate_components(cube, weights), cube.shape[1])
+    return drawn
+
+
+def _table(cube: np.ndarray, replicates: dict[int, np.ndarray], confidence: float) -> pd.DataFrame:
+    """The rows of one cell and contrast."""
+    n, n_seeds, levels = cube.shape
+    names = [*COMPONENTS, "ICC of one seed", "ICC of the seed mean"]
+    table = pd.DataFrame({"component": names, "n": n, "n_seeds": n_seeds, "note": _hindrance(cube)})
+    table[["estimate", "low", "high", "share"]] = np.nan
+    if table["note"][0]:
+        return table
+    if levels == 1:
+        table.loc[2, "note"] = CONFOUNDED
+    point = _summary(estimate_components(cube, np.ones((1, n))), n_seeds)[0]
+    jackknife = _summary(estimate_components(cube, 1 - np.eye(n)), n_seeds)
+    table["estimate"] = point
+    table["share"] = [*point[:4] / np.nansum(point[:4]), np.nan, np.nan]
+    known = np.isfinite(point) & np.isfinite(jackknife).all(0)
+    drawn = replicates[id(cube)][:, known]
+    # A resample with fewer than two distinct activities has no components; it is as rare as n ** (1 - n).
+    drawn = drawn[np.isfinite(drawn).all(1)]
+    if len(drawn):
+        influence = (jackknife.mean(0) - jackknife)[:, known]
+        limits = bca_limits(point[known], drawn.T, influence, confidence)
+        table.loc[known, "low"], table.loc[known, "high"] = limits
+    table.loc[table["low"].isna() & (table["note"] == ""), "note"] = "too few images: no interval"
+    return table
+
+
+def _cube(frame: pd.DataFrame) -> np.ndarray:
+    """Activities x seeds x columns of a frame indexed by (activity_id, seed), without empty ones."""
+    wide = frame.unstack("seed").sort_index(axis=0)
+    cube = wide.to_numpy(dtype=float).reshape(len(wide), frame.shape[1], -1).transpose(0, 2, 1)
+    present = np.isfinite(cube)
+    return cube[np.ix_(present.any((1, 2)), present.any((0, 2)), present.any((0, 1)))]
+
+
+def _plans(row: pd.Series, confidence: float) -> list[dict[str, object]]:
+    n, now, width = row["n"], row["n_seeds"], row["width"]
+    activity, shared, residual = row[ACTIVITY], row[SEED], row[RESIDUAL]
+    blank = {"width_now": np.nan, "seeds": pd.NA, "activities": pd.NA}
+    if not np.isfinite([activity, shared, residual, width]).all():
+        why = "no floor-to-ceiling range" if np.isfinite(activity) else "no variance components"
+        return [{"target": target, **blank, "note": why} for target in ("mean over activities", "one activity")]
+    quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
+    mean = blank | {
+        "target": "mean over activities",
+        "width_now": 2 * quantile * np.sqrt((activity + residual / now) / n + shared / now),
+        "note": "",
+    }
+    room = (width / (2 * quantile)) ** 2 - activity / n
+    if room > 0:
+        mean["seeds"] = max(1, int(np.ceil((residual / n + shared) / room)))
+    else:
+        mean["activities"] = int(np.ceil(activity * (2 * quantile / width) ** 2))
+        mean["note"] = "activities limit the width: no number of seeds is enough"
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    widths = 2 * stats.t.ppf((1 + confidence) / 2, seeds - 1) * np.sqrt((shared + residual) / seeds)
+    enough = np.flatnonzero(widths <= width)
+    one = blank | {"target": "one activity", "width_now": widths[min(now, MOST_SEEDS) - 2]}
+    one["note"] = "" if enough.size else f"more than {MOST_SEEDS} seeds"
+    if enough.size:
+        one["seeds"] = int(seeds[enough[0]])
+    return [mean, one]

@@ -1,0 +1,1 @@
+"""Maps, clusters and who is in them."""

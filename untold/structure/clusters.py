@@ -1,0 +1,463 @@
+"""Clusters of images in the space of an encoder, and whether to believe them (method.md section 10).
+
+Clusters are made in the L2-normalised space or its leading principal components, never on two coordinates.
+What is too large to compute whole is computed on a random sample, and ``note`` says so; nothing is N x N.
+Everything runs on one thread: the order in which threads add would decide close calls differently each time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score, silhouette_samples
+from sklearn.neighbors import NearestNeighbors
+
+from untold.data.vectors import unit
+from untold.structure.sampling import NOISE, reproducible, sample
+from untold.structure.sampling import sample_note as sample_note
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters of n points.
+
+    Attributes
+    ----------
+    method : str
+        With its parameters, for tables.
+    labels : ndarray of int, shape (n,)
+        0 is the largest cluster; -1 belongs to none.
+    note : str
+        What was sampled or could not be done; empty if nothing.
+    """
+
+    method: str
+    labels: np.ndarray
+    note: str = ""
+
+    @property
+    def count(self) -> int:
+        """Number of clusters, without noise."""
+        return int(self.labels.max(initial=NOISE)) + 1
+
+
+Fit = Callable[[np.ndarray], Clustering]
+
+
+def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:
+    """The space clusters are made in: unit vectors, or their leading principal components.
+
+    A space with more dimensions than there are points, such as latents, is turned so that its first n coordinates hold
+    everything: distances stay, and k-means takes n / d of the time.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+    components : int, optional
+        At least 3, as two coordinates are for display only; 50 makes HDBSCAN 12 times faster than 512.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, min(components, d, n))
+    """
+    if components is not None and components < 3:
+        raise ValueError(f"components = {components}: clusters are not made on 2-D coordinates; take 50")
+    points = unit(vectors)
+    wanted = min(components or len(points), *points.shape)
+    with reproducible():
+        if points.shape[1] > len(points):
+            return _turned(points, wanted)
+        if wanted == points.shape[1]:
+            return points
+        return PCA(wanted, svd_solver="covariance_eigh").fit_transform(points).astype(np.float32)
+
+
+def _turned(points: np.ndarray, components: int) -> np.ndarray:
+    """Leading principal components from the products of the points.
+
+    The covariance of 36 864 dimensions, and its decomposition, would take tens of gigabytes.
+    """
+    centred = points - points.mean(axis=0)
+    last = len(points) - 1
+    values, vectors = linalg.eigh(centred @ centred.T, subset_by_index=[last - components + 1, last])
+    return (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1].astype(np.float32)
+
+
+def _by_size(labels: np.ndarray) -> np.ndarray:
+    """Renumber clusters by falling size, then by first member: numbers that do not depend on luck."""
+    found, first, sizes = np.unique(labels, return_index=True, return_counts=True)
+    real = found != NOISE
+    order = np.lexsort((first[real], -sizes[real]))
+    renumbered = np.full(len(labels), NOISE)
+    for new, old in enumerate(found[real][order]):
+        renumbered[labels == old] = new
+    return renumbered
+
+
+def kmeans(points: np.ndarray, k: int, *, seed: int, starts: int = 10, limit: int = 20_000) -> Clustering:
+    """Cluster by k-means.
+
+    Beyond ``limit`` points the best of the starts is found on a sample and refined on all points.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+        From :func:`prepare`.
+    k : int
+        Fewer when there are fewer distinct points; ``note`` says so.
+    """
+    notes = []
+    chosen = sample(len(points), limit, seed)
+    distinct = len(np.unique(points[chosen], axis=0))
+    if distinct < k:
+        notes.append(f"k reduced from {k} to {distinct}, the number of distinct points")
+        k = distinct
+    with reproducible():
+        model = KMeans(k, n_init=starts, random_state=seed).fit(points[chosen])
+        if len(chosen) < len(points):
+            notes.append(f"starts on a sample of {len(chosen)} of {len(points)} points, refined on all")
+            model = KMeans(k, init=model.cluster_centers_, n_init=1, random_state=seed).fit(points)
+    return Clustering(f"kmeans k={k}", _by_size(model.labels_), "; ".join(notes))
+
+
+def choose_k(points: np.ndarray, ks: Sequence[int], *, seed: int, limit: int = 5_000) -> pd.DataFrame:
+    """Micro and macro silhouette of k-means for each k.
+
+    Returns
+    -------
+    DataFrame
+        ``k, n, silhouette_micro, silhouette_macro, chosen, note``; the chosen k has the highest micro
+        silhouette, the smallest such k at a tie. None is chosen when no k can be judged.
+    """
+    part = points[sample(len(points), limit, seed)]
+    rows = []
+    for k in sorted(set(ks)):
+        if not 2 <= k < len(part):
+            rows.append((k, len(part), np.nan, np.nan, f"needs 2 <= k < {len(part)} points"))
+            continue
+        result = kmeans(part, k, seed=seed, starts=4)
+        scores = silhouette(part, result.labels, seed=seed, limit=limit).set_index("cluster")
+        note = result.note or sample_note(len(part), len(points))
+        rows.append((k, len(part), *scores.loc[["micro", "macro"], "silhouette"], note))
+    table = pd.DataFrame(rows, columns=["k", "n", "silhouette_micro", "silhouette_macro", "note"])
+    best = table["silhouette_micro"].idxmax() if table["silhouette_micro"].notna().any() else None
+    table.insert(4, "chosen", table.index == best)
+    return table
+
+
+def dbscan(
+    points: np.ndarray, *, seed: int, min_samples: int = 5, eps: float | None = None, limit: int = 10_000
+) -> Clustering:
+    """Cluster by density (DBSCAN).
+
+    Beyond ``limit`` points a sample is clustered; another point joins the cluster of its nearest core
+    point in the sample if that is within ``eps``, which is DBSCAN's own rule for border points.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+        From :func:`prepare`.
+    min_samples : int
+    eps : float, optional
+        By default the knee of the sorted distances to the ``min_samples``-th neighbour: the point farthest
+        from the straight line between the ends (Ester et al. 1996 choose it by eye).
+    """
+    chosen = sample(len(points), limit, seed)
+    part = points[chosen]
+    if len(part) <= min_samples:
+        return Clustering("dbscan", np.full(len(points), NOISE), f"{len(part)} points, min_samples {min_samples}")
+    with reproducible():
+        if eps is None:
+            finder = NearestNeighbors(n_neighbors=min_samples, algorithm="brute").fit(part)
+            eps = _knee(np.sort(finder.kneighbors(part)[0][:, -1]))
+        method = f"dbscan eps={eps:.4g} min_samples={min_samples}"
+        if eps <= 0:
+            return Clustering(method, np.full(len(points), NOISE), "the points coincide: no radius to be had")
+        model = DBSCAN(eps=eps, min_samples=min_samples, algorithm="brute").fit(part)
+        core = model.core_sample_indices_
+        labels = _propagate(points, chosen, model.labels_, core, eps)
+    note = sample_note(len(part), len(points))
+    return Clustering(method, _by_size(labels), note and note + "; others join the nearest core point within eps")
+
+
+def _knee(rising: np.ndarray) -> float:
+    height = rising[-1] - rising[0]
+    if height == 0:
+        return float(rising[-1])
+    below = np.linspace(0, 1, len(rising)) - (rising - rising[0]) / height
+    return float(rising[np.argmax(below)])
+
+
+def hdbscan(
+    points: np.ndarray, *, seed: int, min_cluster_size: int = 15, min_samples: int = 5, limit: int = 10_000
+) -> Clustering:
+    """Cluster by density at every scale (HDBSCAN, Campello et al. 2013).
+
+    Beyond ``limit`` points a sample is clustered and every other point takes the label, noise included, of
+    the nearest point of the sample. ``min_cluster_size`` counts points of the sample then.
+    """
+    method = f"hdbscan min_cluster_size={min_cluster_size} min_samples={min_samples}"
+    chosen = sample(len(points), limit, seed)
+    part = points[chosen]
+    if len(part) < max(min_cluster_size, min_samples + 1):
+        return Clustering(method, np.full(len(points), NOISE), f"only {len(part)} points")
+    with reproducible():
+        # The tree algorithms need O(n) memory; "brute" would hold the whole distance matrix.
+        model = HDBSCAN(min_cluster_size, min_samples=min_samples, algorithm="kd_tree", copy=True).fit(part)
+        labels = _propagate(points, chosen, model.labels_, np.arange(len(part)), np.inf)
+    note = sample_note(len(part), len(points))
+    return Clustering(method, _by_size(labels), note and note + "; others take the label of the nearest sampled point")
+
+
+def _propagate(
+    points: np.ndarray, chosen: np.ndarray, labels: np.ndarray, guides: np.ndarray, reach: float
+) -> np.ndarray:
+    """Labels for all points: the sample keeps its own, the rest take the nearest guide's within reach."""
+    everyone = np.full(len(points), NOISE)
+    everyone[chosen] = labels
+    rest = np.setdiff1d(np.arange(len(points)), chosen, assume_unique=True)
+    if not len(rest) or not len(guides):
+        return everyone
+    finder = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points[chosen[guides]])
+    distance, nearest = finder.kneighbors(points[rest])
+    everyone[rest] = np.where(distance[:, 0] <= reach, labels[guides[nearest[:, 0]]], NOISE)
+    return everyone
+
+
+def silhouette(points: np.ndarray, labels: np.ndarray, *, seed: int, limit: int = 10_000) -> pd.DataFrame:
+    """Silhouette per cluster, its mean over points (micro) and over clusters (macro), without noise.
+
+    Beyond ``limit`` points each cluster is sampled in proportion to its size, at least 20 points of it; means
+    are weighted back to the true sizes.
+
+    Returns
+    -------
+    DataFrame
+        ``cluster`` (number as text, or micro, macro), ``n``, ``silhouette``, ``note``.
+
+    References
+    ----------
+    Rousseeuw (1987).
+    """
+    inside = np.flatnonzero(labels != NOISE)
+    names, sizes = np.unique(labels[inside], return_counts=True)
+    notes = [f"{len(labels) - len(inside)} points in no cluster left out"] if len(inside) < len(labels) else []
+    rng = np.random.default_rng(seed)
+    if len(inside) > limit:
+        take = np.minimum(sizes, np.maximum(20, np.ceil(limit * sizes / len(inside)).astype(int)))
+        drawn = [
+            rng.choice(inside[labels[inside] == name], count, replace=False)
+            for name, count in zip(names, take, strict=True)
+        ]
+        chosen = np.sort(np.concatenate(drawn))
+        notes.append(sample_note(len(chosen), len(inside)))
+    else:
+        chosen = inside
+    if 2 <= len(names) < len(chosen):
+        with reproducible():
+            scores = silhouette_samples(points[chosen], labels[chosen])
+        means = pd.Series(scores).groupby(labels[chosen]).mean().reindex(names).to_numpy()
+        micro, macro = np.average(means, weights=sizes), means.mean()
+    else:
+        notes.append(f"{len(names)} clusters of {len(chosen)} points: no silhouette")
+        means, micro, macro = np.full(len(names), np.nan), np.nan, np.nan
+    return pd.DataFrame(
+        {
+            "cluster": [*map(str, names), "micro", "macro"],
+            "n": [*sizes, len(inside), len(inside)],
+            "silhouette": [*means, micro, macro],
+            "note": "; ".join(notes),
+        }
+    )
+
+
+def stability(
+    points: np.ndarray, fit: Fit, *, seed: int, bootstraps: int = 20, limit: int = 5_000
+) -> tuple[np.ndarray, str]:
+    """How well clusters survive resampling: adjusted Rand index for each bootstrap.
+
+    Each bootstrap clusters the distinct points it drew, since repeated points would look dense to DBSCAN, and
+    compares the labels with those the same points have in the clustering of all. Noise counts as a cluster.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+    fit : callable
+        ``points -> Clustering``, for instance ``lambda x: kmeans(x, 8, seed=0)``.
+
+    Returns
+    -------
+    scores : ndarray of shape (bootstraps,)
+        Their mean is the stability; NaN when nothing was clustered.
+    note : str
+
+    References
+    ----------
+    Hennig (2007), Cluster-wise assessment of cluster stability.
+    """
+    part = points[sample(len(points), limit, seed)]
+    note = sample_note(len(part), len(points))
+    whole = fit(part).labels
+    if whole.max(initial=NOISE) < 1:
+        return np.full(bootstraps, np.nan), "; ".join(
+            filter(None, [note, "fewer than two clusters: nothing to compare"])
+        )
+    rng = np.random.default_rng(seed)
+    draws = (np.unique(rng.integers(len(part), size=len(part))) for _ in range(bootstraps))
+    return np.array([adjusted_rand_score(whole[drawn], fit(part[drawn]).labels) for drawn in draws]), note
+
+
+def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 19, limit: int = 5_000) -> pd.DataFrame:
+    """Silhouette against data without structure: every column permuted on its own.
+
+    The null keeps each coordinate's distribution and destroys their dependence, as in the gap statistic's
+    reference; a set without clusters scores like it.
+
+    Returns
+    -------
+    DataFrame
+        ``statistic`` (silhouette_micro, silhouette_macro), ``n``, ``estimate``, ``null_mean``, ``null_low``,
+        ``null_high`` (range of the null sets), ``p`` = (b + 1) / (m + 1) one-sided, ``note``.
+    """
+    part = points[sample(len(points), limit, seed)]
+    names = ["micro", "macro"]
+
+    def scores(x: np.ndarray) -> np.ndarray:
+        table = silhouette(x, fit(x).labels, seed=seed, limit=limit).set_index("cluster")
+        return table.loc[names, "silhouette"].to_numpy()
+
+    rng = np.random.default_rng(seed)
+    observed = scores(part)
+    null = np.array([scores(rng.permuted(part, axis=0)) for _ in range(null_sets)]).reshape(-1, 2)
+    rows = []
+    for name, value, values in zip(names, observed, null.T, strict=True):
+        known = values[np.isfinite(values)]
+        notes = [sample_note(len(part), len(points))]
+        if np.isnan(value):
+            notes.append("no silhouette to compare")
+        if len(known) < len(values):
+            notes.append(f"{len(values) - len(known)} of {len(values)} null sets had fewer than two clusters")
+        # A null set without clusters is no evidence against the null being as good, so it is not counted.
+        p = (np.sum(known >= value) + 1) / (len(known) + 1) if len(known) and np.isfinite(value) else np.nan
+        span = (known.mean(), known.min(), known.max()) if len(known) else (np.nan,) * 3
+        rows.append((f"silhouette_{name}", len(part), value, *span, p, "; ".join(filter(None, notes))))
+    columns = ["statistic", "n", "estimate", "null_mean", "null_low", "null_high", "p", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def evaluate(
+    points: np.ndarray,
+    clustering: Clustering,
+    fit: Fit,
+    *,
+    seed: int,
+    bootstraps: int = 20,
+    null_sets: int = 19,
+    limit: int = 1_000,  # HDBSCAN of a null set of 5 000 takes over ten times as long, and there are dozens
+) -> pd.DataFrame:
+    """All that tells whether to believe a clustering, one statistic a row.
+
+    Returns
+    -------
+    DataFrame
+        ``statistic, n, estimate, low, high, null_mean, null_low, null_high, p, method, note`` with statistics
+        clusters, noise_share, silhouette_micro, silhouette_macro and stability (95 % range over bootstraps).
+    """
+    labels, n = clustering.labels, len(clustering.labels)
+    overall = silhouette(points, labels, seed=seed).set_index("cluster")
+    null = null_reference(points, fit, seed=seed, null_sets=null_sets, limit=limit).set_index("statistic")
+    rows = [
+        {"statistic": "clusters", "n": n, "estimate": clustering.count, "note": clustering.note},
+        {
+            "statistic": "noise_share",
+            "n": n,
+            "estimate": float(np.mean(labels == NOISE)),
+            "note": clustering.note,
+        },
+    ]
+    for name in ("micro", "macro"):
+        score, reference = overall.loc[name], null.loc[f"silhouette_{name}"]
+        note = "; ".join(
+            dict.fromkeys(filter(None, [score["note"], f"null {reference['note']}".removesuffix("null ")]))
+        )
+        span = {key: reference[key] for key in ("null_mean", "null_low", "null_high", "p")}
+        rows.append(
+            {
+                "statistic": f"silhouette_{name}",
+                "n": score["n"],
+                "estimate": score["silhouette"],
+                **span,
+                "note": note,
+            }
+        )
+    scores, note = stability(points, fit, seed=seed, bootstraps=bootstraps, limit=limit)
+    low, high = np.quantile(scores, [0.025, 0.975])
+    used = min(limit, len(points))
+    rows.append(
+        {
+            "statistic": "stability",
+            "n": used,
+            "estimate": scores.mean(),
+            "low": low,
+            "high": high,
+            "note": note,
+        }
+    )
+    columns = [
+        "statistic",
+        "n",
+        "estimate",
+        "low",
+        "high",
+        "null_mean",
+        "null_low",
+        "null_high",
+        "p",
+        "method",
+        "note",
+    ]
+    return pd.DataFrame(rows).assign(method=clustering.method).reindex(columns=columns)
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> dict[str, float | int | str]:
+    """Adjusted Rand index between the clusters of two encoders, over points that both put into a cluster.
+
+    Returns
+    -------
+    dict
+        ``n`` (points compared), ``estimate``, ``note``.
+    """
+    both = (first != NOISE) & (second != NOISE)
+    left_out = int((~both).sum())
+    note = f"{left_out} points that one of them puts in no cluster left out" if left_out else ""
+    if both.sum() < 2:
+        return {"n": int(both.sum()), "estimate": np.nan, "note": note or "fewer than two points"}
+    return {
+        "n": int(both.sum()),
+        "estimate": float(adjusted_rand_score(first[both], second[both])),
+        "note": note,
+    }
+
+
+def representatives(points: np.ndarray, labels: np.ndarray, *, count: int = 8) -> pd.DataFrame:
+    """The points of each cluster nearest to its centre, and those farthest from it.
+
+    Returns
+    -------
+    DataFrame
+        ``cluster, role`` (nearest, outlier), ``rank`` (from 1), ``position`` (row of ``points``),
+        ``distance`` (Euclidean). In a small cluster a point can be both. Noise has no representatives.
+    """
+    rows = []
+    for cluster in np.unique(labels[labels != NOISE]):
+        members = np.flatnonzero(labels == cluster)
+        centre = points[members].mean(axis=0, dtype=np.float64)
+        distance = np.linalg.norm(points[members] - centre, axis=1)
+        order = np.argsort(distance, kind="stable")
+        for role, chosen in (("nearest", order[:count]), ("outlier", order[::-1][:count])):
+            rows += [(int(cluster), role, rank, members[i], distance[i]) for rank, i in enumerate(chosen, 1)]
+    return pd.DataFrame(rows, columns=["cluster", "role", "rank", "position", "distance"])

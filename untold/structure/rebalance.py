@@ -1,0 +1,277 @@
+"""Near-duplicates, and weights or a keep-list that equalise attributes in clusters (method.md section 10)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.decomposition import PCA
+
+from untold.data.vectors import unit
+from untold.structure.sampling import reproducible, sample
+
+BLOCK = 1_024
+MAX_PAIRS = 1_000_000  # held before they are joined; all images of a set may be near each other
+
+
+def near_duplicates(
+    vectors: np.ndarray, sha256: Sequence[str], *, threshold: float = 0.97, components: int = 32
+) -> pd.DataFrame:
+    """Groups of images that are the same file or whose vectors have a cosine of at least ``threshold``.
+
+    Exact, without an N x N matrix. Projection onto principal components only shortens distances, so a pair
+    that is too far apart in ``components`` of them, or on the first alone, needs no comparison in full.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+    sha256 : sequence of str, length n
+        Of the file contents.
+    threshold : float
+        In (0, 1].
+
+    Returns
+    -------
+    DataFrame
+        One row per image that has a duplicate earlier in the order given: ``position, duplicate_of``
+        (position of the first image of its group), ``kind`` (exact, near), ``cosine`` to that image. Groups
+        are closed under duplication, so that in a chain the cosine can be below the threshold.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold = {threshold}: a cosine above 0 and at most 1")
+    columns = ["position", "duplicate_of", "kind", "cosine"]
+    if len(vectors) < 2:
+        return pd.DataFrame(columns=columns)
+    points = unit(vectors)
+    codes, files = pd.factorize(pd.Series(sha256))
+    first = np.full(len(files), len(points))
+    np.minimum.at(first, codes, np.arange(len(points)))
+    group = first[codes]
+    with reproducible():
+        group = _join_near(points, np.unique(group), group, threshold, min(components, points.shape[1]))
+    later = np.flatnonzero(group < np.arange(len(points)))
+    leader = group[later]
+    return pd.DataFrame(
+        {
+            "position": later,
+            "duplicate_of": leader,
+            "kind": np.where(codes[later] == codes[leader], "exact", "near"),
+            "cosine": np.einsum("ij,ij->i", points[later], points[leader], dtype=np.float64).clip(-1, 1),
+        },
+        columns=columns,
+    )
+
+
+def _join_near(
+    points: np.ndarray, distinct: np.ndarray, group: np.ndarray, threshold: float, components: int
+) -> np.ndarray:
+    """Join the groups of near pairs; a group's name is its first position."""
+    if len(distinct) < 2:
+        return group
+    components = min(components, len(distinct))
+    fitted = PCA(components, svd_solver="covariance_eigh").fit(points[distinct[sample(len(distinct), 20_000, 0)]])
+    short = fitted.transform(points[distinct]).astype(np.float32)
+    order = np.argsort(short[:, 0], kind="stable")
+    distinct, short = distinct[order], short[order]
+    # Unit vectors: |x - y|^2 = 2 - 2 cos. The margin is for float32.
+    reach = 2 - 2 * threshold + 1e-4
+    # One product gives |x|^2 + |y|^2 - 2 <x, y>.
+    norms = np.einsum("ij,ij->i", short, short)[:, None]
+    left = np.hstack([short, norms, np.ones_like(norms)])
+    right = np.hstack([-2 * short, np.ones_like(norms), norms]).T.copy()
+    for start in range(0, len(distinct), BLOCK):
+        mine = slice(start, start + BLOCK)
+        end = int(np.searchsorted(short[:, 0], short[mine, 0][-1] + np.sqrt(reach), side="right"))
+        pairs = [np.empty((2, 0), dtype=int)]
+        for other in range(start, end, BLOCK):
+            squared = left[mine] @ right[:, other : min(other + BLOCK, end)]
+            i, j = np.divmod(np.flatnonzero(squared <= reach), squared.shape[1])
+            i, j = distinct[i + start], distinct[j + other]
+            # What is joined already needs no comparison: thousands of copies stay cheap.
+            apart = group[i] != group[j]
+            i, j = i[apart], j[apart]
+            for part in (slice(at, at + 16 * BLOCK) for at in range(0, len(i), 16 * BLOCK)):
+                near = np.einsum("ij,ij->i", points[i[part]], points[j[part]]) >= threshold - 1e-6
+                pairs.append(np.stack([i[part][near], j[part][near]]))
+            if sum(pair.shape[1] for pair in pairs) > MAX_PAIRS:
+                group, pairs = _join(group, np.concatenate(pairs, axis=1)), pairs[:1]
+        group = _join(group, np.concatenate(pairs, axis=1))
+    return group
+
+
+def _join(group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    if not pairs.size:
+        return group
+    n = len(group)
+    everyone = np.arange(n)
+    rows, columns = np.concatenate([everyone, pairs[0]]), np.concatenate([group, pairs[1]])
+    _, label = connected_components(coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(n, n)), False)
+    first = np.full(label.max() + 1, n)
+    np.minimum.at(first, label, everyone)
+    return first[label]
+
+
+def balancing_weights(
+    attributes: pd.DataFrame,
+    clusters: np.ndarray,
+    *,
+    targets: Mapping[str, Mapping[str, float]] | None = None,
+    keep: np.ndarray | None = None,
+    rounds: int = 500,
+    tolerance: float = 1e-6,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Weights that give every attribute its target shares in every cluster, by raking.
+
+    Parameters
+    ----------
+    attributes : DataFrame of shape (n, attributes)
+        An image without one of them keeps weight 1 and counts nowhere.
+    clusters : ndarray of int, shape (n,)
+    targets : mapping of attribute to {value: share}, optional
+        Equal shares by default, which is a choice of reference, not a truth. A value that a cluster lacks
+        cannot be weighted into it: the others share its part in proportion, and the notes say so.
+    keep : ndarray of bool, shape (n,), optional
+        Images to use at all (no duplicates); the others get weight 0.
+
+    Returns
+    -------
+    weights : ndarray of shape (n,)
+        Mean 1 over the balanced images of each cluster.
+    notes : DataFrame
+        ``cluster, attribute, note``: what could not be reached.
+
+    References
+    ----------
+    Deming and Stephan (1940), iterative proportional fitting.
+    """
+    clusters = np.asarray(clusters)
+    keep = np.ones(len(clusters), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
+    labelled = attributes.notna().all(axis=1).to_numpy()
+    coded = {name: _codes(attributes[name], (targets or {}).get(name)) for name in attributes}
+    weights = keep.astype(float)
+    notes: list[tuple[int, str, str]] = []
+    for cluster in np.unique(clusters):
+        inside = (clusters == cluster) & keep
+        if unlabelled := int((inside & ~labelled).sum()):
+            notes.append((cluster, "", f"{unlabelled} images lack a label and keep weight 1"))
+        at = np.flatnonzero(inside & labelled)
+        if not len(at):
+            continue
+        margins = {}
+        for name, (codes, wanted) in coded.items():
+            present = np.bincount(codes[at], minlength=len(wanted)) > 0
+            if lacking := list(wanted.index[(wanted > 0) & ~present]):
+                notes.append((cluster, name, f"no image with {', '.join(lacking)}: the others share its part"))
+            reachable = wanted.to_numpy() * present
+            if reachable.sum() > 0:
+                margins[name] = (codes[at], reachable / reachable.sum())
+        weights[at], missed = _rake(margins, len(at), rounds)
+        notes += [
+            (cluster, name, f"attributes contradict each other: shares miss the target by up to {gap:.3f}")
+            for name, gap in missed.items()
+            if gap > tolerance
+        ]
+    return weights, pd.DataFrame(notes, columns=["cluster", "attribute", "note"])
+
+
+def _codes(values: pd.Series, target: Mapping[str, float] | None) -> tuple[np.ndarray, pd.Series]:
+    """Code of each image (-1 without label) and the wanted share of each code's value."""
+    text = values.astype(object).map(str, na_action="ignore")
+    known = sorted({*text.dropna(), *(target or {})})
+    wanted = pd.Series(1.0 if target is None else target, index=known, dtype=float).fillna(0)
+    return pd.Categorical(text, categories=known).codes.astype(int), wanted / max(wanted.sum(), 1e-300)
+
+
+def _rake(
+    margins: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int, rounds: int
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Weights of mean 1, and how far each margin is from its target."""
+    weights = np.ones(n)
+
+    def share(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        return np.bincount(codes, weights, minlength=len(wanted)) / weights.sum()
+
+    for _ in range(rounds):
+        for codes, wanted in margins.values():
+            now = share(codes, wanted)
+            factor = np.divide(wanted, now, out=np.zeros_like(wanted), where=now > 0)
+            if not (weights * factor[codes]).any():
+                break  # The targets exclude every image; the gap below tells.
+            weights = weights * factor[codes]
+        missed = {name: float(np.abs(share(*margin) - margin[1]).max()) for name, margin in margins.items()}
+        if max(missed.values(), default=0) < 1e-9:
+            break
+    return weights / weights.mean(), missed
+
+
+def keep_list(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, *, seed: int) -> np.ndarray:
+    """Images to keep so that counting them does what the weights do.
+
+    Images with the same attributes in the same cluster share a weight; of each such cell the part
+    ``weight / highest weight of the cluster`` is kept, so nothing is repeated and the scarcest cell stays
+    whole.
+
+    Parameters
+    ----------
+    attributes, clusters
+        As given to :func:`balancing_weights`, which made ``weights``.
+    seed : int
+        Decides which images of a cell stay.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Images without a label are kept unless their weight is 0.
+    """
+    clusters = np.asarray(clusters)
+    labelled = attributes.notna().all(axis=1).to_numpy()
+    kept = (weights > 0) & ~labelled
+    rng = np.random.default_rng(seed)
+    table = attributes.astype(object).map(str, na_action="ignore").reset_index(drop=True)
+    table = table.assign(_cluster=clusters, _weight=weights)[labelled & (weights > 0)]
+    if table.empty:
+        return kept
+    part = table["_weight"] / table.groupby("_cluster")["_weight"].transform("max")
+    for _, cell in part.groupby([table[name] for name in ["_cluster", *attributes.columns]], sort=True):
+        count = int(np.rint(cell.sum()))
+        kept[rng.choice(cell.index.to_numpy(), count, replace=False)] = True
+    return kept
+
+
+def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> pd.DataFrame:
+    """Composition of each cluster as it is, weighted, and reduced to the keep-list.
+
+    Returns
+    -------
+    DataFrame
+        ``cluster, attribute, value, n, share, weighted_n, weighted_share, kept_n, kept_share, effective_n``;
+        effective_n is Kish's (sum w)^2 / sum w^2 of the cluster: what the weights cost. Shares are among
+        images that have the attribute.
+    """
+    frames = []
+    for name in attributes:
+        data = pd.DataFrame({"cluster": clusters, "value": attributes[name].astype(object).to_numpy()})
+        data = data.assign(n=1.0, weighted_n=weights, kept_n=np.asarray(kept, float), square=np.square(weights))
+        data = data.dropna(subset="value").astype({"value": str})
+        table = data.groupby(["cluster", "value"], sort=True).sum()
+        total = table.groupby("cluster").transform("sum")
+        with np.errstate(invalid="ignore"):
+            shares = (table / total).add_suffix("_share").rename(columns={"n_share": "share"})
+        shares.columns = shares.columns.str.replace("_n_share", "_share")
+        table = table.join(shares).assign(attribute=name, effective_n=total["weighted_n"] ** 2 / total["square"])
+        frames.append(table.reset_index())
+    columns = [
+        "cluster",
+        "attribute",
+        "value",
+        "n",
+        "share",
+        "weighted_n",
+        "weighted_share",
+        "kept_n",
+        "kept_share",
+    ]
+    columns.append("effective_n")
+    table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return table.astype({"n": int, "kept_n": int}).sort_values(["cluster", "attribute", "value"], ignore_index=True)

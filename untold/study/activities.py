@@ -1,0 +1,97 @@
+"""The table of daily activities."""
+
+import csv
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from untold.base.identity import is_slug
+from untold.study.schema_base import ConfigError
+from untold.study.schema_prompts import Activities
+
+COLUMNS = ["id", "activity", "category", "lexicon_code", "miniature"]
+LONGEST = 300  # characters; text encoders read about 77 tokens
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One row: an identity, the phrase that completes "a person ...", and its category."""
+
+    id: str
+    activity: str
+    category: str
+    miniature: bool
+
+
+def read_activities(path: Path) -> list[Activity]:
+    """Read and check the whole table.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, line and remedy: a missing file or column, a repeated id or activity, an id that is no slug, an
+        activity that is empty, of several lines or too long.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if reader.fieldnames != COLUMNS:
+                raise ConfigError(f"{path}: the columns must be {', '.join(COLUMNS)}")
+            rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; set datasets.*.activities.file to your table") from None
+    except (ValueError, csv.Error) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 CSV ({error}); save it again as UTF-8") from None
+    seen: dict[str, int] = {}
+    activities = []
+    for line, row in rows:
+        if problem := _problem(row):
+            raise ConfigError(f"{path}:{line}: {problem}")
+        for value in (row["id"], row["activity"].casefold()):
+            if value in seen and seen[value] != line:
+                raise ConfigError(f"{path}:{line}: {value!r} stands in line {seen[value]} already; remove one")
+            seen[value] = line
+        activities.append(Activity(row["id"], row["activity"], row["category"], row["miniature"] == "true"))
+    return activities
+
+
+def _problem(row: dict[str, str | None]) -> str | None:
+    if None in row or None in row.values():
+        return f"a row has {len(COLUMNS)} cells; quote cells that contain a comma"
+    if not is_slug(row["id"]):
+        return f"id {row['id'][:40]!r}: use lower-case letters, digits and single hyphens, at most 80"
+    text = row["activity"]
+    if not text.strip() or len(text) > LONGEST:
+        return f"activity of {row['id']}: 1 to {LONGEST} characters, not {len(text)}"
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        return f"activity of {row['id']}: has a line break or control character; a prompt is one line"
+    if not row["category"].strip():
+        return f"category of {row['id']} is empty"
+    if row["miniature"] not in ("true", "false"):
+        return f"miniature of {row['id']}: true or false, not {row['miniature'][:40]!r}"
+    return None
+
+
+def select(activities: list[Activity], choice: Activities) -> list[Activity]:
+    """The rows that a dataset uses, in the table's order.
+
+    Raises
+    ------
+    ConfigError
+        If a category is unknown or nothing is left.
+    """
+    known = {activity.category for activity in activities}
+    for category in choice.categories or []:
+        if category not in known:
+            raise ConfigError(
+                f"{choice.file}: no activity has category {category!r} (known: {', '.join(sorted(known))})"
+            )
+    chosen = [
+        activity
+        for activity in activities
+        if (activity.miniature or not choice.miniature)
+        and (choice.categories is None or activity.category in choice.categories)
+    ][: choice.limit]
+    if not chosen:
+        raise ConfigError(f"{choice.file}: no activity is left; widen activities.miniature, categories or limit")
+    return chosen

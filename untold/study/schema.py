@@ -1,0 +1,145 @@
+"""A study's whole configuration: cross-checks between sections, and one line of plain English per mistake.
+
+``config/schema.json`` and ``config/README.md`` are generated from these models (``make docs``).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from untold.study.schema_analysis import Clusters, Inference, Projections
+from untold.study.schema_base import RESERVED, ConfigError, Folder, Name, Strict
+from untold.study.schema_base import did_you_mean as did_you_mean
+from untold.study.schema_datasets import Dataset, FolderDataset, GeneratedDataset
+from untold.study.schema_encoders import Encoder, OpenClip, Timm, Vae
+from untold.study.schema_models import Model
+from untold.study.schema_report import Report
+
+
+class Study(Strict):
+    """One study: datasets, models, encoders and how they are analysed."""
+
+    results: Folder = Field(description="Folder for everything made; two studies side by side need two.")
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="Sets of images, by name.")
+    models: dict[Name, Model] = Field(default_factory=dict, description="Text-to-image models, by name.")
+    encoders: dict[Name, Encoder] = Field(min_length=1, description="Image encoders, by name.")
+    inference: Inference = Field(description="Intervals and tests.")
+    projections: Projections = Field(description="Maps.")
+    clusters: Clusters = Field(description="Clusters.")
+    report: Report = Field(description="The page.")
+
+    @model_validator(mode="after")
+    def _cross_checks(self):
+        for name in self.encoders:
+            if name.endswith(("_text", "_image", "_mean")) or name == "latents":
+                raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
+        for name, dataset in self.datasets.items():
+            for encoder in dataset.encoders or []:
+                if encoder not in self.encoders:
+                    near = did_you_mean(encoder, self.encoders)
+                    raise ValueError(f"datasets.{name}.encoders: {encoder} is not under encoders {near}")
+            used = [self.encoders[encoder] for encoder in dataset.encoders or self.encoders]
+            if dataset.zero_shot and not any(isinstance(encoder, OpenClip) for encoder in used):
+                raise ValueError(
+                    f"datasets.{name}.zero_shot: needs an encoder that reads prompts; add one of open_clip"
+                )
+            if name in RESERVED:
+                raise ValueError(f"datasets.{name}: the folder {name} of the results is taken; choose another name")
+            if isinstance(dataset, GeneratedDataset):
+                if dataset.model not in self.models:
+                    near = did_you_mean(dataset.model, self.models)
+                    raise ValueError(f"datasets.{name}.model: {dataset.model} is not under models {near}")
+                groups = {"neutral", *dataset.prompts.groups}
+                for pair in self.inference.contrasts or []:
+                    for group in set(pair) - groups:
+                        raise ValueError(
+                            f"inference.contrasts: {group} is no group of datasets.{name} {did_you_mean(group, groups)}"
+                        )
+        return self
+
+
+def parse_study(values: Mapping[str, Any], source: str) -> Study:
+    """Check a configuration.
+
+    Parameters
+    ----------
+    values : mapping
+        What the YAML file holds.
+    source : str
+        Name of the file, for the messages.
+
+    Raises
+    ------
+    ConfigError
+        One line per mistake: file, key, what is wrong and what to do.
+    """
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(*(_explain(detail, source) for detail in error.errors())) from None
+
+
+_KINDS: dict[str, type[Strict]] = {
+    "generated": GeneratedDataset,
+    "folder": FolderDataset,
+    "open_clip": OpenClip,
+    "timm": Timm,
+    "vae": Vae,
+}
+
+
+def _explain(detail: Mapping[str, Any], source: str) -> str:
+    """One line of plain English for one pydantic error."""
+    location = [str(part) for i, part in enumerate(detail["loc"]) if not _is_tag(detail["loc"], i)]
+    key = re.sub(r"\.\[key\]$", " (the name)", ".".join(location))
+    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = f"unknown key {did_you_mean(location[-1], _keys_at(detail['loc'][:-1]))}; remove or rename it"
+    elif kind == "missing":
+        message = "is missing; add it (config/README.md describes it)"
+    elif kind == "union_tag_not_found":
+        tags = "generated or folder" if "kind" in detail["ctx"]["discriminator"] else "open_clip, timm or vae"
+        message = f"needs {_discriminator(detail)}: {tags}"
+    elif kind == "union_tag_invalid":
+        context = detail["ctx"]
+        message = f"{_discriminator(detail)} is {_short(context['tag'])}, not one of {context['expected_tags']}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{_short(detail['input'])} is not of the form {detail['ctx']['pattern']}"
+    elif kind != "value_error":
+        message = f"{message[0].lower()}{message[1:]}, not {_short(detail['input'])}"
+    return ": ".join(filter(None, [source, key, message]))
+
+
+def _is_tag(location, index: int) -> bool:
+    """Whether this part is a tagged union's tag, as in ``datasets.people.generated``: it is no key of the file."""
+    return index == 2 and location[0] in ("datasets", "encoders") and location[index] in _KINDS
+
+
+def _discriminator(detail: Mapping[str, Any]) -> str:
+    return detail["ctx"]["discriminator"].strip("'")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys_at(location) -> list[str]:
+    """The keys that the model accepts in which an unknown one was found."""
+    model: type[BaseModel] | None = Study
+    for i, part in enumerate(location):
+        if _is_tag(location, i):
+            model = _KINDS[part]
+        elif model and part in model.model_fields:
+            model = _inner(model.model_fields[part].annotation)
+    return list(model.model_fields) if model else []
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    """The model inside ``dict[Name, Model]`` or ``Model | None``; None for a tagged union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [inner for inner in map(_inner, getattr(annotation, "__args__", ())) if inner]
+    return found[0] if len(found) == 1 else None

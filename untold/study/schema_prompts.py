@@ -1,0 +1,85 @@
+"""Configuration of activities and prompts."""
+
+from string import Formatter
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from untold.study.schema_base import Name, Strict, Text
+
+
+class AgeGrid(Strict):
+    """Prompts that name an age outright, for the implied age of the neutral person (method.md section 7)."""
+
+    ages: list[Annotated[int, Field(ge=0, le=120)]] = Field(min_length=3, description="Ages in years.")
+    templates: dict[Name, Text] = Field(
+        min_length=1,
+        description="Prompt templates with `{activity}`, and `{age}` (years) or `{word}` (the age in a word).",
+    )
+    words: dict[Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,2})$")], Text] = Field(
+        default_factory=dict,
+        description="For `{word}`: the word used from this age (years) on, such as `'20': young`.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self):
+        if len(set(self.ages)) < len(self.ages):
+            raise ValueError("ages: an age is listed twice; remove one")
+        for name, template in self.templates.items():
+            fields = _fields(template)
+            if "activity" not in fields or not fields & {"age", "word"} or fields - {"activity", "age", "word"}:
+                raise ValueError(f"templates.{name}: use {{activity}} and {{age}} or {{word}}, and no other field")
+            if "word" in fields and (not self.words or min(map(int, self.words)) > min(self.ages)):
+                raise ValueError(f"templates.{name}: {{word}} needs words from age {min(self.ages)} on")
+        return self
+
+
+class Prompts(Strict):
+    """The quadruplet, or any neutral prompt and named groups (method.md section 1)."""
+
+    neutral: Text = Field(description="Template of the neutral prompt, with `{activity}`.")
+    groups: dict[Name, Text] = Field(
+        min_length=2, description="Templates of the marked groups, with `{activity}`, in the order of the axis."
+    )
+    placebos: dict[Name, Text] = Field(
+        default_factory=dict,
+        description="Templates with a modifier of the same length that carries no meaning for the axis.",
+    )
+    age_grid: AgeGrid | None = Field(None, description="Optional age grid.")
+    negative: Annotated[str, StringConstraints(max_length=2000)] = Field(description="Negative prompt; may be empty.")
+
+    @model_validator(mode="after")
+    def _check(self):
+        templates = {"neutral": self.neutral, **self.groups, **self.placebos}
+        for name, template in templates.items():
+            if _fields(template) != {"activity"}:
+                raise ValueError(f"{name}: a template has the field {{activity}} and no other (write {{{{ for a brace)")
+        if clash := ({"neutral"} & set(self.groups) | {"neutral"} & set(self.placebos)) or (
+            set(self.groups) & set(self.placebos)
+        ):
+            raise ValueError(f"groups and placebos: the name {sorted(clash)[0]} is taken; choose another")
+        grid = self.age_grid
+        aged = {f"{name}_{age}" for name in grid.templates for age in grid.ages} if grid else set()
+        if clash := aged & set(templates):
+            raise ValueError(f"age_grid.templates: {sorted(clash)[0]} is the name of a group too; choose another")
+        return self
+
+
+def _fields(template: str) -> set[str]:
+    try:
+        parsed = [parts for parts in Formatter().parse(template) if parts[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"{template!r}: {error}; write {{{{ and }}}} for literal braces") from None
+    for _, field, spec, conversion in parsed:
+        if spec or conversion:
+            raise ValueError(f"{template!r}: write plain {{{field}}}, without : or !")
+    return {field for _, field, _, _ in parsed}
+
+
+class Activities(Strict):
+    """Which rows of the activities table a dataset uses."""
+
+    file: Text = Field(description="Table with the columns id, activity, category, lexicon_code, miniature.")
+    miniature: bool = Field(description="Only activities that the embedded miniature world knows.")
+    categories: list[Text] | None = Field(None, description="Only these categories.")
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Only the first so many, in the table's order.")

@@ -1,0 +1,26 @@
+"""Configuration of the sampler."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from untold.study.schema_base import Strict
+
+
+class Synthesis(Strict):
+    """How a prompt becomes an image."""
+
+    steps: int = Field(ge=1, le=1000, description="Denoising steps.")
+    guidance: float = Field(ge=0, le=50, description="Classifier-free guidance scale.")
+    width: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
+    height: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
+    scheduler: Literal["euler_ancestral", "model"] = Field(description="`model`: the scheduler the model comes with.")
+    profile: Literal["reference", "fast"] = Field(
+        description="`reference`: eager, VAE in float32, deterministic. `fast`: compiled, VAE in float16."
+    )
+    noise: Literal["paired", "shared"] = Field(
+        description="`paired`: one noise per (activity, seed), the same for its groups. `shared`: one per seed."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        description="Images per batch; null chooses by free GPU memory. The last batch is padded."
+    )

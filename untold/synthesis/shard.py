@@ -1,0 +1,204 @@
+"""The images of one shard of prompts: what is in the store is verified, what is missing is made (design.md)."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import cpu_count
+
+from untold.base.identity import digest
+from untold.base.progress import track
+from untold.study.schema_synthesis import Synthesis
+from untold.synthesis.requests import Request, Sampler
+from untold.synthesis.store import BrokenEntry, Entry, Store
+
+log = logging.getLogger(__name__)
+
+
+# Changes when the code makes other pixels from the same recipe.
+RECIPE_VERSION = 1
+
+
+WORDING = ["template", "prompt", "prompt_key", "negative"]
+
+
+LABELS = ["activity_id", "activity", "category", "group", "role", "age", "seed", *WORDING]
+
+
+MANIFEST = ["key", "path", "sha256", "width", "height", *LABELS, "profile", "accepted", "reason"]
+
+
+@dataclass
+class Shard:
+    """The images of one shard.
+
+    Attributes
+    ----------
+    manifest : DataFrame
+        One row per prompt, sorted by key; columns ``MANIFEST``.
+    key : list of str
+        Accepted images, sorted.
+    latents : ndarray of float16, shape (len(key), channels, rows, columns)
+    counts : dict
+        How many images were found, missing, broken, made and rejected.
+    """
+
+    manifest: pd.DataFrame
+    key: list[str]
+    latents: np.ndarray
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def recipe(request: Request, synthesis: Synthesis, identity: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """Everything that determines an image's pixels; its digest is the image's key.
+
+    The batch size is not in it: it changes the last bits of some numbers and nothing that can be seen.
+
+    Parameters
+    ----------
+    request : Request
+    synthesis : Synthesis
+        Sampler settings.
+    identity : mapping
+        What the weights are: revisions or digests of the model and its VAE.
+    dtype : str
+        Type of the denoiser's numbers.
+    """
+    settings = synthesis.model_dump(exclude={"batch_size"})
+    return {**request._asdict(), **settings, **identity, "dtype": dtype, "recipe_version": RECIPE_VERSION}
+
+
+def fill_shard(
+    prompts: pd.DataFrame,
+    store: Store,
+    recipes: Callable[[Request], dict[str, Any]],
+    latent_shape: tuple[int, int, int],
+    load: Callable[[], Sampler],
+    name: str = "synthesise",
+) -> Shard:
+    """Bring the images of a table of prompts into the store.
+
+    Parameters
+    ----------
+    prompts : DataFrame
+        With the columns of ``write_prompts``.
+    store : Store
+        Where the images are, or will be.
+    recipes : callable
+        The recipe of a request.
+    latent_shape : tuple of int
+        Channels, rows and columns.
+    load : callable
+        Loads the model; called only when an image has to be made.
+    name : str
+        Title of the progress bar.
+
+    Returns
+    -------
+    Shard
+        An image that failed is in the manifest with ``accepted`` false and the reason.
+    """
+    requests = [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
+    # Two rows may ask for the same pixels (a group's wording found again in the age grid): made once.
+    wanted = {digest(made := recipes(request)): (request, made) for request in requests}
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        entries, broken = _verify(wanted, store, latent_shape, pool)
+        missing = {key: wanted[key] for key in sorted(wanted.keys() - entries.keys())}
+        log.info(
+            "%d images: %d in the store, %d missing, %d broken and made again",
+            len(wanted), len(entries), len(missing) - len(broken), len(broken),
+        )  # fmt: skip
+        reasons = {}
+        if missing:
+            made, reasons = _make(missing, store, load(), pool, name)
+            entries |= made
+    counts = {
+        "prompts": len(requests),
+        "found": len(wanted) - len(missing),
+        "missing": len(missing) - len(broken),
+        "broken": len(broken),
+        "made": len(missing) - len(reasons),
+        "rejected": len(reasons),
+    }
+    if reasons:
+        log.warning("%d of %d images are rejected; the study goes on without them", len(reasons), len(wanted))
+    keys = sorted(entries)
+    latents = np.stack([entries[key].latents for key in keys]) if keys else np.empty((0, *latent_shape), np.float16)
+    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts)
+
+
+def _verify(
+    wanted: Mapping[str, tuple[Request, dict]],
+    store: Store,
+    latent_shape: tuple[int, int, int],
+    pool: ThreadPoolExecutor,
+) -> tuple[dict[str, Entry], set[str]]:
+    found = {
+        key: pool.submit(store.get, key, (made["width"], made["height"]), latent_shape)
+        for key, (_, made) in wanted.items()
+    }
+    entries, broken = {}, set()
+    for key, future in found.items():
+        try:
+            if entry := future.result():
+                entries[key] = entry
+        except BrokenEntry as error:
+            log.warning("%s %s: it is made again", store.path(key), error)
+            broken.add(key)
+            # If it cannot be made again, what is wrong must not be found as right by a later run.
+            with suppress(FileNotFoundError):
+                store.path(key).unlink()
+    return entries, broken
+
+
+def _make(
+    missing: Mapping[str, tuple[Request, dict]], store: Store, sampler: Sampler, pool: ThreadPoolExecutor, name: str
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Make images; threads encode and write them while the next batch is on its way."""
+    entries: dict[str, Entry] = {}
+    reasons: dict[str, str] = {}
+    writing: deque[tuple[str, Future[Entry]]] = deque()
+    todo = iter(missing.items())
+    batches = sampler.run([request for request, _ in missing.values()])
+    for samples in track(batches, name, len(missing), size=len):
+        for sample, (key, (request, made)) in zip(samples, todo, strict=False):
+            if sample.image is None:
+                log.warning("image of %r (seed %d) %s: rejected", request.prompt, request.noise_seed, sample.reason)
+                reasons[key] = sample.reason
+            else:
+                writing.append((key, pool.submit(store.put, made, sample.image, sample.latents)))
+        # Memory stays bounded when the disk is slower than the GPU.
+        while len(writing) > 4 * len(samples):
+            done, future = writing.popleft()
+            entries[done] = future.result()
+    entries |= {key: future.result() for key, future in writing}
+    return entries, reasons
+
+
+def _manifest(
+    prompts: pd.DataFrame,
+    requests: list[Request],
+    recipes: Callable[[Request], dict[str, Any]],
+    entries: Mapping[str, Entry],
+    reasons: Mapping[str, str],
+) -> pd.DataFrame:
+    made = [recipes(request) for request in requests]
+    keys = [digest(one) for one in made]
+    table = prompts[LABELS].assign(
+        age=prompts["age"].astype("Int64"),  # pandas reads integers with gaps as floats
+        key=keys,
+        path=[entries[key].path.as_posix() if key in entries else "" for key in keys],
+        sha256=[entries[key].sha256 if key in entries else "" for key in keys],
+        width=[one["width"] for one in made],
+        height=[one["height"] for one in made],
+        profile=[one["profile"] for one in made],
+        accepted=[key in entries for key in keys],
+        reason=[reasons.get(key, "") for key in keys],
+    )
+    return table[MANIFEST].sort_values(["key", "role", "group", "template"], kind="stable", ignore_index=True)

@@ -1,0 +1,150 @@
+"""The content-addressed store of generated images, ``ab/<key>.png`` with ``ab/<key>.safetensors`` beside it.
+
+The key is the digest of the recipe: everything that determines the pixels. An image is written after its latents and
+both under temporary names, so an image that exists is whole and implies its latents, whenever the process was killed.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from untold.base.files import atomic
+from untold.base.identity import canonical_json, digest
+from untold.synthesis.pictures import is_constant
+
+# Level 6 costs several times the time of level 1 for a tenth of the size (performance.md, SDXL).
+PNG_LEVEL = 1
+
+
+class BrokenEntry(ValueError):
+    """What the store holds under a key is not the image that was put there; the message says why."""
+
+
+class Entry(NamedTuple):
+    """A verified image of the store."""
+
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    latents: np.ndarray
+
+
+class Store:
+    """Images and their final latents by the digest of their recipe.
+
+    Parameters
+    ----------
+    folder : Path
+        Created when the first image is put. Several jobs may share it: what they would write under one key is equal.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Where the image of a key is, or will be."""
+        return self.folder / key[:2] / f"{key}.png"
+
+    def put(self, recipe: Mapping[str, Any], image: np.ndarray, latents: np.ndarray) -> Entry:
+        """Write an image and its latents.
+
+        Parameters
+        ----------
+        recipe : mapping of str to JSON value
+            Everything that determines the pixels; its digest is the key, its items become text chunks of the PNG.
+        image : ndarray of uint8, shape (height, width, 3)
+        latents : ndarray of float16, shape (channels, rows, columns)
+        """
+        key = digest(dict(recipe))
+        path = self.path(key)
+        latents = np.ascontiguousarray(latents, dtype=np.float16)
+        with atomic(path.with_suffix(".safetensors")) as part:
+            part.write_bytes(save({"latents": latents}, metadata={"key": key}))
+        text = PngInfo()
+        for name, value in {
+            "key": key,
+            "pixels_sha256": _sha256(image),
+            "latents_sha256": _sha256(latents),
+            **{name: value if isinstance(value, str) else canonical_json(value) for name, value in recipe.items()},
+        }.items():
+            text.add_itxt(name, value)
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
+        with atomic(path) as part:
+            part.write_bytes(buffer.getbuffer())
+        return Entry(path, hashlib.sha256(buffer.getbuffer()).hexdigest(), image.shape[1], image.shape[0], latents)
+
+    def get(self, key: str, size: tuple[int, int], latent_shape: tuple[int, ...]) -> Entry | None:
+        """Read and verify what is stored under a key.
+
+        Parameters
+        ----------
+        key : str
+        size : (int, int)
+            Width and height that the image must have, in pixels.
+        latent_shape : tuple of int
+            Shape that the latents must have.
+
+        Returns
+        -------
+        Entry or None
+            None when there is no image.
+
+        Raises
+        ------
+        BrokenEntry
+            When the image does not decode, has another size, is constant, is another picture than the one that was
+            put, or its latents are missing or damaged.
+        """
+        path = self.path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+                # Size and identity first: pixels of an unexpected size are never decoded.
+                if picture.size != size:
+                    raise BrokenEntry(f"{picture.size[0]} x {picture.size[1]} pixels instead of {size[0]} x {size[1]}")
+                picture.load()
+                text = dict(picture.text)
+                image = np.asarray(picture)
+        except BrokenEntry:
+            raise
+        except Exception as error:  # a damaged file raises almost anything out of the decoder
+            raise BrokenEntry(f"does not decode ({error})") from error
+        if text.get("key") != key:
+            raise BrokenEntry("is the picture of another key, or of another program")
+        if text.get("pixels_sha256") != _sha256(image):
+            raise BrokenEntry("its pixels are not the ones that were written")
+        if is_constant(image):
+            raise BrokenEntry("is constant")
+        latents = self._latents(path.with_suffix(".safetensors"))
+        if latents.shape != latent_shape or text.get("latents_sha256") != _sha256(latents):
+            raise BrokenEntry("its latents are not the ones that were written")
+        return Entry(path, hashlib.sha256(content).hexdigest(), *size, latents)
+
+    @staticmethod
+    def _latents(path: Path) -> np.ndarray:
+        try:
+            with safe_open(path, framework="numpy") as file:
+                return file.get_tensor("latents")
+        except FileNotFoundError:
+            raise BrokenEntry("its latents are missing") from None
+        except (SafetensorError, OSError) as error:
+            raise BrokenEntry(f"its latents cannot be read ({error})") from error
+
+
+def _sha256(array: np.ndarray) -> str:
+    """Of shape, type and bytes."""
+    head = f"{array.shape}{array.dtype.str}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
