@@ -11,52 +11,64 @@ GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v 
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment test test-fast test-slurm test-faults lint format lock audit docs clean
+.PHONY: study environment development test test-fast test-slurm test-faults lint format lock audit docs clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
 	@echo "The report is $$(pwd)/results/report.html"
 
-environment: .venv/.made ## create .venv from requirements.lock
+environment: .venv/.study ## create .venv with what a study needs (requirements.lock)
+
+development: .venv/.development ## add what tests and documents need (requirements-dev.lock)
 
 # uv installs the locked set in seconds; it comes from the same registry as everything else.
-.venv/.made: requirements.lock
+.venv/.study: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.development: .venv/.study requirements-dev.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
 	@touch $@
 
 TESTS ?= not faults and not slurm and not benchmark
 
-test: environment ## all tests that a CPU machine can run
+test: development ## all tests that a CPU machine can run
 	@$(BIN)/python -m pytest -m "$(TESTS)" --durations=40
 
-test-fast: environment ## unit tests only
+test-fast: development ## unit tests only
 	@$(BIN)/python -m pytest -m "not slow and not faults and not slurm and not benchmark"
 
-test-slurm: environment ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
+test-slurm: development ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
 	@$(BIN)/python -m pytest -m slurm
 
-test-faults: environment ## fifty kills and the other faults (two hours)
+test-faults: development ## fifty kills and the other faults (two hours)
 	@$(BIN)/python -m pytest -m faults
 
-lint: environment ## what CI checks of the form
+lint: development ## what CI checks of the form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
 
-format: environment
+format: development
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile rules
 
-lock: environment ## pin the dependencies anew
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --no-header --no-annotate pyproject.toml --output-file requirements.lock
-	@$(MAKE) --no-print-directory environment
+# Both files are parts of one solution. Each package says who asks for it: a job's settings hold the pins it reaches.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --annotation-style line
+
+lock: development ## pin the dependencies anew
+	@cat requirements.lock requirements-dev.lock > .venv/all.lock
+	@$(COMPILE) --group dev pyproject.toml --output-file .venv/all.lock
+	@$(COMPILE) pyproject.toml --constraint .venv/all.lock --output-file requirements.lock
+	@$(COMPILE) --group dev --constraint .venv/all.lock --output-file requirements-dev.lock
+	@sed -Ei 's/ -c [^ ,]+,//; s/, -c [^ ,]+//' requirements.lock requirements-dev.lock
+	@$(MAKE) --no-print-directory development
 	@$(BIN)/python -m scripts.documents.document_dependencies
 
-audit: environment ## known vulnerabilities of the locked dependencies (asks the package index and its database)
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+audit: development ## known vulnerabilities of the locked dependencies (asks the package index and its database)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-docs: environment ## config/schema.json and config/README.md from the models in untold/study/schema.py
+docs: development ## config/schema.json and config/README.md from the models in untold/study/schema*.py
 	@$(BIN)/python -m scripts.documents.document_config
 
 clean: ## remove what the default study made
