@@ -13,8 +13,8 @@ import cyclopts
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from tests.report.test_page import settings, write
 from tests.simulated import study
-from tests.test_report import settings, write
 
 PER_ACTIVITY = 80
 TIMES = """async ([action, repeats]) => {

@@ -8,6 +8,7 @@ x 16 seeds x 8 spaces with 10 000 resamples in under 60 s and 2 GB.
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,12 @@ from untold.judges import age_grid, correction
 from untold.similarity import nearest
 from untold.similarity.reference import ReferenceSums
 from untold.statistics import contrasts, specification, variance
+from untold.statistics.resampling import Resampling
 
 RESAMPLES = 10_000
 GROUPS = ["young", "middle", "older"]
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
-BOOTSTRAP = {"resamples": RESAMPLES, "confidence": 0.95, "seed": 0}
-TESTED = BOOTSTRAP | {"permutations": RESAMPLES}
+RESAMPLING = Resampling(RESAMPLES, RESAMPLES, 0.95, seed=0)
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> float:
@@ -58,7 +59,7 @@ def by_sums(vectors: np.ndarray, activities: list[str]) -> tuple[float, ...]:
     sums = ReferenceSums("neutral")
     seeds = pd.Series(activities).groupby(activities).cumcount().to_numpy()
     sums.add(vectors, activities, ["neutral"] * len(activities), seeds)
-    row = sums.table("clip_image", **BOOTSTRAP).iloc[0]
+    row = sums.table("clip_image", RESAMPLING).iloc[0]
     return row["floor"], row["ceiling"], row["ceiling_low"], row["ceiling_high"]
 
 
@@ -125,22 +126,22 @@ def full_study() -> None:
     similarity, images, ages = study(), predictions(), age_similarity()
     print(f"{len(similarity)} similarities, {RESAMPLES} resamples and permutations")
     steps: dict[str, Callable[[], object]] = {
-        "group_means": lambda: contrasts.group_means(similarity, **BOOTSTRAP),
-        "contrasts": lambda: contrasts.contrasts(similarity, PAIRS, **TESTED),
-        "net_of_placebo": lambda: contrasts.net_of_placebo(similarity, GROUPS, ["placebo_a"], **TESTED),
-        "by_category": lambda: contrasts.by_category(similarity, PAIRS, **TESTED),
+        "group_means": lambda: contrasts.group_means(similarity, RESAMPLING),
+        "contrasts": lambda: contrasts.contrasts(similarity, PAIRS, RESAMPLING),
+        "net_of_placebo": lambda: contrasts.net_of_placebo(similarity, GROUPS, ["placebo_a"], RESAMPLING),
+        "by_category": lambda: contrasts.by_category(similarity, PAIRS, RESAMPLING),
         "by_activity": lambda: contrasts.by_activity(similarity, PAIRS, confidence=0.95),
-        "page_trend": lambda: contrasts.page_trend(similarity, GROUPS, **BOOTSTRAP),
+        "page_trend": lambda: contrasts.page_trend(similarity, GROUPS, RESAMPLING),
         "equivalence": lambda: contrasts.equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
-        "variance_components": lambda: variance.variance_components(similarity, PAIRS, **BOOTSTRAP),
-        "specification_curve": lambda: specification.specification_curve(similarity, PAIRS[0], **TESTED),
-        "nearest_group": lambda: nearest.nearest_group(similarity, GROUPS, **BOOTSTRAP),
+        "variance_components": lambda: variance.variance_components(similarity, PAIRS, RESAMPLING),
+        "specification_curve": lambda: specification.specification_curve(similarity, PAIRS[0], RESAMPLING),
+        "nearest_group": lambda: nearest.nearest_group(similarity, GROUPS, RESAMPLING),
         "chi_square": lambda: nearest.chi_square(similarity, GROUPS),
-        "neutral_shares": lambda: correction.neutral_shares(images, GROUPS, "neutral", **BOOTSTRAP),
+        "neutral_shares": lambda: correction.neutral_shares(images, GROUPS, "neutral", RESAMPLING),
         "shares by activity": lambda: correction.neutral_shares_by_activity(
-            images, GROUPS, "neutral", **BOOTSTRAP | {"resamples": 1000}
+            images, GROUPS, "neutral", replace(RESAMPLING, resamples=1000)
         ),
-        "implied_age": lambda: age_grid.implied_age(ages, **BOOTSTRAP),
+        "implied_age": lambda: age_grid.implied_age(ages, RESAMPLING),
     }
     begin = np.array([time.perf_counter(), time.process_time()])
     print(f"{'':24s} {'wall s':>8s} {'CPU s':>8s} {'peak GB':>8s}")

@@ -47,18 +47,22 @@ def judge(table: pd.DataFrame, labels: tuple[str, str], settings: Settings) -> d
     predicted = np.where(probability >= 0.5, labels[1], labels[0])
     groups = table[[name for name in settings.groups if name in table]]
     summary = audit.summary(truth, probability, seed=settings.seed)
-    sure = {"confidence": settings.confidence}
-    curve, error = audit.calibration(truth, probability, **sure)
+    curve, error = audit.calibration(truth, probability, confidence=settings.confidence)
     ece = pd.DataFrame(
         {"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]}
     )
     return {
         "attributes_summary": pd.concat([summary, ece], ignore_index=True),
         "attributes_thresholds": audit.sweep(truth, probability),
-        "attributes_errors": audit.errors(table["truth"], predicted, groups, **sure),
+        "attributes_errors": audit.errors(table["truth"], predicted, groups, confidence=settings.confidence),
         "attributes_confusion": audit.confusion(table["truth"], predicted, groups),
         "attributes_gaps": audit.gaps(
-            truth, predicted == labels[1], groups, minimum=SMALLEST, seed=settings.seed, **sure
+            truth,
+            predicted == labels[1],
+            groups,
+            minimum=SMALLEST,
+            seed=settings.seed,
+            confidence=settings.confidence,
         ),
         "attributes_calibration": curve,
     }

@@ -13,6 +13,7 @@ from untold.report.page import inline_svg, render
 from untold.report.style import save
 from untold.report.tables import make_table
 from untold.statistics.comparison import differences, side_by_side
+from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
 
@@ -31,12 +32,8 @@ def main(*, settings: Settings, contrasts: Path, different: Path, drawings: list
     }
     chosen = settings.inference
     gaps = side_by_side({name: frames["contrasts"] for name, frames in found.items()})
-    apart = differences(
-        {name: frames["activities"] for name, frames in found.items()},
-        resamples=chosen.resamples,
-        confidence=chosen.confidence,
-        seed=chosen.seed,
-    )
+    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
+    apart = differences({name: frames["activities"] for name, frames in found.items()}, resampling)
     write_csv(contrasts, gaps)
     write_csv(different, apart)
     studies = list(settings.studies)

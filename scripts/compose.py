@@ -53,10 +53,17 @@ def main(
         labels = members(found, method, table["key"])
         for attribute in attributes:
             about = {"space": settings.space, "algorithm": method, "attribute": attribute}
-            common = {"blocks": blocks, "seed": settings.seed}
-            part = composition(table[attribute], labels, draws=settings.draws, confidence=settings.confidence, **common)
+            part = composition(
+                table[attribute],
+                labels,
+                blocks=blocks,
+                seed=settings.seed,
+                draws=settings.draws,
+                confidence=settings.confidence,
+            )
+            link = association(table[attribute], labels, blocks=blocks, seed=settings.seed, permutations=settings.draws)
             counts.append(part.assign(**about))
-            links.append(association(table[attribute], labels, permutations=settings.draws, **common).assign(**about))
+            links.append(link.assign(**about))
     if not attributes:  # the tables are there all the same
         nothing, nowhere = {"space": "", "algorithm": "", "attribute": ""}, np.empty(0, dtype=int)
         counts, links = (

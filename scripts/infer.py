@@ -21,6 +21,7 @@ from untold.statistics.contrasts import (
     net_of_placebo,
     page_trend,
 )
+from untold.statistics.resampling import Resampling
 from untold.statistics.specification import specification_curve
 from untold.statistics.variance import seeds_needed, variance_components
 from untold.study.schema_analysis import Inference
@@ -47,15 +48,14 @@ def main(
     tables: list[Path],
 ) -> None:
     chosen, pairs = settings.inference, settings.pairs
-    interval = {"resamples": chosen.resamples, "confidence": chosen.confidence, "seed": chosen.seed}
-    test = {**interval, "permutations": chosen.permutations}
+    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     everything = read_table(similarity)
     groups = everything[everything["role"] == "group"]
     floor = pd.read_csv(reference)
-    means, counts = group_means(groups, **interval), chi_square(groups, settings.groups)
-    gaps = contrasts(groups, pairs, reference=floor, **test)
-    components = variance_components(groups, pairs, **interval)
-    curve, summary = specification_curve(groups, pairs[0], **test)
+    means, counts = group_means(groups, resampling), chi_square(groups, settings.groups)
+    gaps = contrasts(groups, pairs, resampling, reference=floor)
+    components = variance_components(groups, pairs, resampling)
+    curve, summary = specification_curve(groups, pairs[0], resampling)
     frames = {
         "group_means": means,
         "chi_square": counts,
@@ -63,8 +63,8 @@ def main(
         "contrasts": gaps,
         "contrasts_adherent": gaps.iloc[:0],
         "net_of_placebo": gaps.iloc[:0],
-        "trend": page_trend(groups, settings.groups, **interval),
-        "categories": by_category(groups, pairs, **test),
+        "trend": page_trend(groups, settings.groups, resampling),
+        "categories": by_category(groups, pairs, resampling),
         "activities": by_activity(groups, pairs, confidence=chosen.confidence),
         "equivalence": equivalence(groups, pairs, margin=chosen.equivalence_margin, confidence=chosen.confidence),
         "variance": components,
@@ -73,11 +73,11 @@ def main(
         "specifications_summary": summary,
     }
     if settings.placebos:
-        frames["net_of_placebo"] = net_of_placebo(everything, settings.groups, settings.placebos, **test)
+        frames["net_of_placebo"] = net_of_placebo(everything, settings.groups, settings.placebos, resampling)
     if predictions:
         known = beside_groups(read_table(predictions), read_table(images), settings.dataset, "zero_shot")
         adherent = gate(groups, known, settings.groups)
-        frames["contrasts_adherent"] = contrasts(adherent, pairs, reference=floor, **test)
+        frames["contrasts_adherent"] = contrasts(adherent, pairs, resampling, reference=floor)
     write_tables(tables, settings.dataset, frames)
 
 

@@ -14,6 +14,7 @@ from untold.judges.correction import neutral_shares, neutral_shares_by_activity
 from untold.judges.groups import adherence, calibration, confusion
 from untold.judges.recovery import recovery, share_gap
 from untold.similarity.nearest import nearest_group, nearest_group_by_activity
+from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
 EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
@@ -39,13 +40,13 @@ def main(
     tables: list[Path],
 ) -> None:
     groups, chosen = settings.groups, settings.inference
-    interval = {"resamples": chosen.resamples, "confidence": chosen.confidence, "seed": chosen.seed}
+    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     everything = read_table(similarity)
     marked = everything[(everything["role"] == "group") & (everything["seed"] >= 0)]
     nearest = nearest_group_by_activity(marked, groups, confidence=chosen.confidence)
     estimates = [nearest.assign(estimator="nearest group")]
     frames = {
-        "nearest": nearest_group(marked, groups, **interval),
+        "nearest": nearest_group(marked, groups, resampling),
         "nearest_activities": nearest,
         "implied_age": EMPTY,
         **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion", "calibration"), EMPTY),
@@ -55,15 +56,15 @@ def main(
     grid = everything[everything["role"] == "age_grid"]
     if len(grid):
         grid = grid.assign(template=grid["group"].str.rsplit("_", n=1).str[0])
-        frames["implied_age"] = implied_age(grid, by=["template"], **interval)
+        frames["implied_age"] = implied_age(grid, resampling, by=["template"])
     if predictions:
         known = beside_groups(read_table(predictions), read_table(images), settings.dataset, settings.space)
-        frames["age_shares"] = neutral_shares(known, groups, "neutral", **interval)
-        shares = neutral_shares_by_activity(known, groups, "neutral", **interval)
+        frames["age_shares"] = neutral_shares(known, groups, "neutral", resampling)
+        shares = neutral_shares_by_activity(known, groups, "neutral", resampling)
         frames["age_shares_activities"] = shares
         estimates.append(shares.assign(metric="zero_shot"))
-        frames["adherence"] = adherence(known, groups, **interval)
-        frames["confusion"] = confusion(known, groups, **interval)
+        frames["adherence"] = adherence(known, groups, resampling)
+        frames["confusion"] = confusion(known, groups, resampling)
         frames["calibration"] = calibration(known, groups)
     if planted:
         truth = pd.read_csv(planted[0]).rename(columns={"id": "activity_id"})
@@ -72,7 +73,7 @@ def main(
         pair = (groups[0], groups[-1])
         truth = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
         found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
-        frames["recovery"] = recovery(truth, found, **interval)
+        frames["recovery"] = recovery(truth, found, resampling)
         points = found.merge(truth, on=["activity_id", "group"])
         columns = [
             "dataset",

@@ -9,6 +9,7 @@ from scripts.cli import run
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import read_arrays, read_table
 from untold.similarity.reference import ReferenceSums
+from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
 ROLES = ["neutral", "group"]
@@ -25,8 +26,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, images: list[Path], vectors: list[Path], reference: Path, crossed: Path) -> None:
     manifest = read_table(images, columns=["key", "activity_id", "group", "role", "seed", "accepted"])
     manifest = manifest[manifest["accepted"] & manifest["role"].isin(ROLES)].set_index("key")
-    about = {"resamples": settings.inference.resamples, "confidence": settings.inference.confidence}
-    about["seed"] = settings.inference.seed
+    chosen = settings.inference
+    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     references, crosses = [], []
     for space, (folder, column) in settings.spaces.items():
         sums = ReferenceSums("neutral")
@@ -36,8 +37,8 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], referen
                 found = manifest.index.get_indexer(keys)
                 rows, values = manifest.iloc[found[found >= 0]], values[found >= 0]
                 sums.add(values.reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
-        references.append(sums.table(space, **about))
-        crosses.append(sums.cross_seed(space, **about))
+        references.append(sums.table(space, resampling))
+        crosses.append(sums.cross_seed(space, resampling))
     for path, tables in ((reference, references), (crossed, crosses)):
         write_csv(path, leading(pd.concat(tables, ignore_index=True).assign(dataset=settings.dataset), ["dataset"]))
 

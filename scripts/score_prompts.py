@@ -10,6 +10,7 @@ from untold.data.csv import write_csv
 from untold.data.parquet import read_arrays, read_table
 from untold.similarity.paired import paired_between
 from untold.statistics.contrasts import group_means
+from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
 
@@ -29,7 +30,8 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], texts: 
         dataset=settings.dataset, space=settings.encoder, metric="image_prompt", value=value.astype(np.float64)
     )
     chosen = settings.inference
-    write_csv(scores, group_means(long, resamples=chosen.resamples, confidence=chosen.confidence, seed=chosen.seed))
+    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
+    write_csv(scores, group_means(long, resampling))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from untold.judges.recovery import recovery, share_gap
 from untold.similarity.nearest import chi_square, nearest_group, nearest_group_by_activity
 from untold.similarity.original import original_table
 from untold.statistics.contrasts import by_activity, by_category, contrasts, equivalence, group_means, page_trend
+from untold.statistics.resampling import Resampling
 from untold.statistics.specification import specification_curve
 from untold.statistics.variance import seeds_needed, variance_components
 from untold.structure.composition import association, composition
@@ -24,7 +25,7 @@ GROUPS = ["young", "middle", "older"]
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
 SPACES = ["clip_image", "dino", "resnet50", "latents"]
 TONES = {"neutral": "#b9bec6", "young": "#ffd166", "middle": "#ef8354", "older": "#9d8ec7"}
-INTERVAL = {"resamples": 200, "confidence": 0.95, "seed": 1}
+RESAMPLING = Resampling(200, 199, 0.95, seed=1)
 HOSTILE = [
     "<script>window.hacked = 1</script>",
     "{{ 7 * 7 }}{% raw %}",
@@ -107,10 +108,9 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
     )
     reference = reference.assign(floor=0.3, floor_low=0.29, floor_high=0.31, ceiling=0.82, ceiling_low=0.81)
     reference = reference.assign(ceiling_high=0.83, method="sums", note="")
-    means, counts = group_means(similarity, **INTERVAL), chi_square(similarity, GROUPS)
-    test = {**INTERVAL, "permutations": 199}
-    components = variance_components(similarity, PAIRS, **INTERVAL)
-    curve, summary = specification_curve(similarity, PAIRS[0], **test)
+    means, counts = group_means(similarity, RESAMPLING), chi_square(similarity, GROUPS)
+    components = variance_components(similarity, PAIRS, RESAMPLING)
+    curve, summary = specification_curve(similarity, PAIRS[0], RESAMPLING)
     probabilities = images[["activity_id", "seed", "group"]].assign(dataset="people", space="clip")
     lean_of = pd.Series(lean, [f"activity-{i:03d}" for i in range(activities)])
     share = 1 / (1 + np.exp(-3 * lean_of))
@@ -122,7 +122,7 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
         ]
     )
     probabilities[GROUPS] = draws + 0.9 * np.eye(3)[own]
-    shares = neutral_shares_by_activity(probabilities, GROUPS, "neutral", **INTERVAL)
+    shares = neutral_shares_by_activity(probabilities, GROUPS, "neutral", RESAMPLING)
     truth = pd.DataFrame({"young": share, "middle": (1 - share) * 0.4, "older": (1 - share) * 0.6})
     truth = truth.rename_axis("activity_id").reset_index().melt("activity_id", var_name="group", value_name="planted")
     nearest = nearest_group_by_activity(similarity, GROUPS, confidence=0.95)
@@ -130,7 +130,7 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
     pair = ("young", "older")
     whole = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
     found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
-    gaps = contrasts(similarity, PAIRS, reference=reference, **test)
+    gaps = contrasts(similarity, PAIRS, RESAMPLING, reference=reference)
     named = [
         ("CLIP images", "clip_image", "cosine"),
         ("latents", "latents", "cosine"),
@@ -143,8 +143,8 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
         "chi_square": counts,
         "contrasts": gaps,
         "contrasts_adherent": gaps,
-        "trend": page_trend(similarity, GROUPS, **INTERVAL),
-        "categories": by_category(similarity, PAIRS, **test),
+        "trend": page_trend(similarity, GROUPS, RESAMPLING),
+        "categories": by_category(similarity, PAIRS, RESAMPLING),
         "activities": by_activity(similarity, PAIRS, confidence=0.95),
         "equivalence": equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
         "reference": reference,
@@ -152,11 +152,11 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
         "seeds_needed": seeds_needed(components, width=0.01, confidence=0.95),
         "specifications": curve,
         "specifications_summary": summary,
-        "nearest": nearest_group(similarity, GROUPS, **INTERVAL),
-        "age_shares": neutral_shares(probabilities, GROUPS, "neutral", **INTERVAL),
-        "adherence": adherence(probabilities, GROUPS, **INTERVAL),
-        "confusion": confusion(probabilities, GROUPS, **INTERVAL),
-        "recovery": recovery(whole, found, **INTERVAL),
+        "nearest": nearest_group(similarity, GROUPS, RESAMPLING),
+        "age_shares": neutral_shares(probabilities, GROUPS, "neutral", RESAMPLING),
+        "adherence": adherence(probabilities, GROUPS, RESAMPLING),
+        "confusion": confusion(probabilities, GROUPS, RESAMPLING),
+        "recovery": recovery(whole, found, RESAMPLING),
         "recovery_points": found.merge(whole, on=["activity_id", "group"]),
         "clip_score": means[means["space"] == "clip_image"].assign(metric="image_prompt"),
     }

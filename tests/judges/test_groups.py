@@ -1,5 +1,7 @@
 """Nearest group, zero-shot age with its correction, and the age grid, against known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,10 @@ from scipy import optimize, stats
 
 from untold.judges import age_grid, correction, groups
 from untold.similarity import nearest
+from untold.statistics.resampling import Resampling
 
 GROUPS = ["young", "middle", "older"]
-FAST = {"resamples": 400, "confidence": 0.95, "seed": 0}
+FAST = Resampling(400, 399, 0.95, seed=0)
 CONFUSION = np.array([[0.8, 0.15, 0.05], [0.2, 0.6, 0.2], [0.05, 0.25, 0.7]])
 
 
@@ -44,7 +47,7 @@ def predictions(shares, rng, activities=60, seeds=8, confusion=CONFUSION, sharp=
 
 def test_nearest_group_counts_and_intervals():
     winners = [["young", "young"], ["young", "older"], ["older", "older"], ["young", "young"]]
-    table = nearest.nearest_group(similarities(winners), GROUPS, **FAST).set_index("group")
+    table = nearest.nearest_group(similarities(winners), GROUPS, FAST).set_index("group")
     assert table["estimate"].to_dict() == pytest.approx({"young": 0.625, "middle": 0.0, "older": 0.375})
     assert table["n"].eq(4).all() and table["n_seeds"].eq(2).all()
     assert table.loc["young", "low"] < 0.625 < table.loc["young", "high"]
@@ -66,7 +69,7 @@ def test_nearest_group_ties_share_and_missing_images_are_left_out():
 
 def test_nearest_group_without_a_group_says_so():
     frame = similarities([["young"], ["older"]])
-    table = nearest.nearest_group(frame[frame["group"] != "middle"], GROUPS, **FAST)
+    table = nearest.nearest_group(frame[frame["group"] != "middle"], GROUPS, FAST)
     assert table["n"].eq(0).all() and table["note"].eq("no image to compare").all()
     test = nearest.chi_square(frame[frame["group"] != "middle"], GROUPS).iloc[0]
     assert np.isnan(test["p"]) and test["note"] == "no image to compare"
@@ -75,7 +78,7 @@ def test_nearest_group_without_a_group_says_so():
 def test_nearest_group_per_category_and_per_activity():
     frame = similarities([["young"] * 4, ["older", "older", "young", "older"]])
     frame["category"] = np.where(frame["activity_id"] == "a000", "sport", "craft")
-    table = nearest.nearest_group(frame, GROUPS, by=["category"], **FAST)
+    table = nearest.nearest_group(frame, GROUPS, FAST, by=["category"])
     assert table.query("category == 'sport' and group == 'young'")["estimate"].iloc[0] == 1
     row = (
         nearest.nearest_group_by_activity(frame, GROUPS, confidence=0.95)
@@ -114,7 +117,7 @@ def test_chi_square_of_one_activity_says_so():
 
 def test_confusion_adherence_and_calibration():
     frame = predictions([1, 0, 0], np.random.default_rng(0), activities=40)
-    table = groups.confusion(frame, GROUPS, **FAST)
+    table = groups.confusion(frame, GROUPS, FAST)
     found = table.pivot(index="group", columns="predicted", values="estimate").loc[GROUPS, GROUPS]
     np.testing.assert_allclose(found, CONFUSION, atol=0.08)
     np.testing.assert_allclose(found.sum(axis=1), 1)
@@ -122,7 +125,7 @@ def test_confusion_adherence_and_calibration():
     assert inside.all()
     soft = table.pivot(index="group", columns="predicted", values="probability").loc[GROUPS, GROUPS]
     np.testing.assert_allclose(soft, found * 0.85 + 0.05)
-    kept = groups.adherence(frame, GROUPS, **FAST).set_index("group")["estimate"]
+    kept = groups.adherence(frame, GROUPS, FAST).set_index("group")["estimate"]
     assert kept["older"] == pytest.approx(found.loc["older", "older"])
     assert kept["all marked"] == pytest.approx(np.diag(found).mean())
     bins = groups.calibration(frame, GROUPS)
@@ -173,7 +176,7 @@ def test_unmix_inverts_mixing(k, seed):
 def test_known_misclassification_is_corrected():
     truth = np.array([0.6, 0.3, 0.1])
     table = correction.neutral_shares(
-        predictions(truth, np.random.default_rng(2), activities=100), GROUPS, "neutral", **FAST
+        predictions(truth, np.random.default_rng(2), activities=100), GROUPS, "neutral", FAST
     )
     table = table.set_index(["estimator", "group"])
     for estimator in ("corrected counts", "corrected probabilities"):
@@ -192,7 +195,7 @@ def test_corrected_intervals_cover_the_truth():
     hits = []
     for number in range(200):
         frame = predictions(truth, np.random.default_rng(1000 + number), activities=30, seeds=4)
-        table = correction.neutral_shares(frame, GROUPS, "neutral", **FAST | {"seed": number})
+        table = correction.neutral_shares(frame, GROUPS, "neutral", replace(FAST, seed=number))
         rows = table[table["estimator"] == "corrected counts"].set_index("group").loc[GROUPS]
         hits.append(((rows["low"] <= truth) & (truth <= rows["high"])).mean())
     assert 0.92 <= np.mean(hits) <= 0.98
@@ -201,8 +204,8 @@ def test_corrected_intervals_cover_the_truth():
 def test_shares_per_activity():
     rng = np.random.default_rng(3)
     frame = predictions([0.7, 0.2, 0.1], rng, activities=25, seeds=12)
-    settings = FAST | {"resamples": 300}
-    table = correction.neutral_shares_by_activity(frame, GROUPS, "neutral", **settings)
+    settings = replace(FAST, resamples=300)
+    table = correction.neutral_shares_by_activity(frame, GROUPS, "neutral", settings)
     assert len(table) == 2 * 3 * 25 and table["n"].eq(12).all()
     fixed = table[table["estimator"] == "corrected counts"]
     np.testing.assert_allclose(fixed.groupby("activity_id")["estimate"].sum(), 1)
@@ -211,39 +214,39 @@ def test_shares_per_activity():
     young = fixed[fixed["group"] == "young"]
     covered = ((young["low"] <= 0.7) & (young["high"] >= 0.7)).mean()
     assert covered >= 0.85
-    again = correction.neutral_shares_by_activity(frame.sample(frac=1, random_state=0), GROUPS, "neutral", **settings)
+    again = correction.neutral_shares_by_activity(frame.sample(frac=1, random_state=0), GROUPS, "neutral", settings)
     pd.testing.assert_frame_equal(table, again)
 
 
 def test_what_cannot_be_corrected_says_so():
     frame = predictions([0.6, 0.3, 0.1], np.random.default_rng(4), activities=6, seeds=2)
     without = frame[frame["group"] != "older"]
-    table = correction.neutral_shares(without, GROUPS, "neutral", **FAST)
+    table = correction.neutral_shares(without, GROUPS, "neutral", FAST)
     fixed = table[table["estimator"] == "corrected counts"]
     assert fixed["estimate"].isna().all() and fixed["note"].str.contains("no confusion matrix").all()
     assert table[table["estimator"] == "zero-shot counts"]["estimate"].notna().all()
-    each = correction.neutral_shares_by_activity(without, GROUPS, "neutral", **FAST)
+    each = correction.neutral_shares_by_activity(without, GROUPS, "neutral", FAST)
     assert each[each["estimator"] == "corrected counts"]["estimate"].isna().all()
     blind = frame.assign(young=0.5, middle=0.3, older=0.2)
-    table = correction.neutral_shares(blind, GROUPS, "neutral", **FAST)
+    table = correction.neutral_shares(blind, GROUPS, "neutral", FAST)
     assert table[table["estimator"] == "corrected counts"]["note"].str.contains("hardly tells").all()
-    lonely = correction.neutral_shares(frame[frame["activity_id"] == "a000"], GROUPS, "neutral", **FAST)
+    lonely = correction.neutral_shares(frame[frame["activity_id"] == "a000"], GROUPS, "neutral", FAST)
     assert lonely["low"].isna().all() and lonely["note"].str.startswith("one activity").all()
 
 
 def test_few_marked_images_and_no_neutral_ones():
     frame = predictions([0.6, 0.3, 0.1], np.random.default_rng(5), activities=6, seeds=4)
     scarce = frame[(frame["group"] != "older") | (frame["activity_id"] == "a000")]
-    table = correction.neutral_shares(scarce, GROUPS, "neutral", **FAST)
+    table = correction.neutral_shares(scarce, GROUPS, "neutral", FAST)
     fixed = table[table["estimator"] == "corrected counts"]
     assert fixed["estimate"].sum() == pytest.approx(1)
     assert fixed["low"].notna().all()
-    each = correction.neutral_shares_by_activity(scarce, GROUPS, "neutral", **FAST)
+    each = correction.neutral_shares_by_activity(scarce, GROUPS, "neutral", FAST)
     assert each["low"].notna().all()
     marked = frame[frame["group"] != "neutral"]
-    table = correction.neutral_shares(marked, GROUPS, "neutral", **FAST)
+    table = correction.neutral_shares(marked, GROUPS, "neutral", FAST)
     assert table["estimate"].isna().all() and (table["note"] != "").all()
-    assert correction.neutral_shares_by_activity(marked, GROUPS, "neutral", **FAST).empty
+    assert correction.neutral_shares_by_activity(marked, GROUPS, "neutral", FAST).empty
 
 
 def grid(peak, activities=20, curvature=1e-4, noise=0.002, ages=range(20, 81, 10), seed=0, spread=0.0):
@@ -259,9 +262,9 @@ def grid(peak, activities=20, curvature=1e-4, noise=0.002, ages=range(20, 81, 10
 
 
 def test_implied_age_is_the_planted_peak():
-    exact = age_grid.implied_age(grid(37.0, noise=0, activities=3), **FAST).iloc[0]
+    exact = age_grid.implied_age(grid(37.0, noise=0, activities=3), FAST).iloc[0]
     assert exact["estimate"] == pytest.approx(37) and exact["r_squared"] == pytest.approx(1)
-    row = age_grid.implied_age(grid(37.0), **FAST).iloc[0]
+    row = age_grid.implied_age(grid(37.0), FAST).iloc[0]
     assert row["low"] < 37 < row["high"] and row["high"] - row["low"] < 3
     assert (row["n"], row["note"]) == (20, "")
 
@@ -269,7 +272,7 @@ def test_implied_age_is_the_planted_peak():
 def test_implied_age_covers_when_activities_differ():
     hits = 0
     for number in range(60):
-        row = age_grid.implied_age(grid(45.0, spread=6, seed=number), **FAST | {"seed": number}).iloc[0]
+        row = age_grid.implied_age(grid(45.0, spread=6, seed=number), replace(FAST, seed=number)).iloc[0]
         hits += row["low"] <= 45 <= row["high"]
     assert hits >= 52
 
@@ -278,25 +281,25 @@ def test_implied_age_covers_when_activities_differ():
     ("peak", "curvature", "end"), [(10.0, 1e-4, 20.0), (50.0 + 5, -1e-4, 20.0), (95.0, 1e-4, 80.0)]
 )
 def test_implied_age_without_inner_maximum_is_an_end_of_the_grid(peak, curvature, end):
-    row = age_grid.implied_age(grid(peak, curvature=curvature), **FAST).iloc[0]
+    row = age_grid.implied_age(grid(peak, curvature=curvature), FAST).iloc[0]
     assert row["estimate"] == end and row["note"].startswith("no inner maximum")
 
 
 def test_implied_age_of_little_or_flat_data_says_so():
-    one = age_grid.implied_age(grid(40.0, activities=1), **FAST).iloc[0]
+    one = age_grid.implied_age(grid(40.0, activities=1), FAST).iloc[0]
     assert np.isfinite(one["estimate"]) and np.isnan(one["low"]) and "one activity_id" in one["note"]
-    flat = age_grid.implied_age(grid(40.0, curvature=0, noise=0), **FAST).iloc[0]
+    flat = age_grid.implied_age(grid(40.0, curvature=0, noise=0), FAST).iloc[0]
     assert np.isnan(flat["estimate"]) and flat["note"].startswith("flat curve")
     holes = grid(40.0, activities=2)
     holes = holes[~((holes["age"] == 50) & (holes["activity_id"] == "a00"))]
-    assert age_grid.implied_age(holes, **FAST).iloc[0]["n"] == 1
+    assert age_grid.implied_age(holes, FAST).iloc[0]["n"] == 1
     with pytest.raises(ValueError, match="three ages"):
-        age_grid.implied_age(grid(40.0, ages=[20, 40]), **FAST)
+        age_grid.implied_age(grid(40.0, ages=[20, 40]), FAST)
 
 
 def test_implied_age_per_activity_resamples_seeds():
     frame = pd.concat([grid(30.0, activities=1), grid(60.0, activities=1).assign(activity_id="b")])
-    table = age_grid.implied_age(frame, by=["activity_id"], unit="seed", **FAST)
+    table = age_grid.implied_age(frame, FAST, by=["activity_id"], unit="seed")
     np.testing.assert_allclose(table["estimate"], [30, 60], atol=3)
     assert table["n"].tolist() == [2, 2]
 
@@ -305,8 +308,8 @@ def test_implied_age_per_activity_resamples_seeds():
 @given(st.floats(25, 75), st.floats(0.5, 3), st.floats(-1, 1))
 def test_implied_age_ignores_scale_and_shift_of_similarity(peak, scale, shift):
     frame = grid(peak, activities=5)
-    quick = FAST | {"resamples": 100}
-    one = age_grid.implied_age(frame, **quick)
-    two = age_grid.implied_age(frame.assign(value=scale * frame["value"] + shift), **quick)
+    quick = replace(FAST, resamples=100)
+    one = age_grid.implied_age(frame, quick)
+    two = age_grid.implied_age(frame.assign(value=scale * frame["value"] + shift), quick)
     columns = ["estimate", "low", "high"]
     np.testing.assert_allclose(one[columns].to_numpy(), two[columns].to_numpy(), rtol=1e-6)

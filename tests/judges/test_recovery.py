@@ -9,8 +9,9 @@ from scipy import stats
 
 from untold.judges.correction import neutral_shares_by_activity
 from untold.judges.recovery import recovery, share_gap, slope, spearman
+from untold.statistics.resampling import Resampling
 
-FAST = {"resamples": 300, "confidence": 0.95, "seed": 0}
+FAST = Resampling(300, 299, 0.95, seed=0)
 
 
 def world(activities=40, noise=0.05, gain=1.0, half=0.1, seed=0):
@@ -25,7 +26,7 @@ def world(activities=40, noise=0.05, gain=1.0, half=0.1, seed=0):
 
 def test_statistics_against_scipy():
     planted, found = world(gain=0.7)
-    table = recovery(planted, found, **FAST).set_index(["group", "quantity"])
+    table = recovery(planted, found, FAST).set_index(["group", "quantity"])
     x = planted.query("group == 'y'")["planted"].to_numpy()
     y = found.query("group == 'y'")["estimate"].to_numpy()
     assert table.loc[("y", "slope"), "estimate"] == pytest.approx(stats.linregress(x, y).slope)
@@ -39,13 +40,13 @@ def test_statistics_against_scipy():
 
 def test_coverage_of_honest_intervals_is_their_level():
     planted, found = world(activities=400, noise=0.05, half=1.96 * 0.05)
-    table = recovery(planted, found, **FAST).query("quantity == 'coverage'")
+    table = recovery(planted, found, FAST).query("quantity == 'coverage'")
     assert ((table["low"] <= 0.95) & (table["high"] >= 0.95)).all()
 
 
 def test_difference_of_shares_has_no_interval_of_its_own():
     planted, found = world(noise=0.02)
-    gap = recovery(share_gap(planted, ("y", "o"), "planted"), share_gap(found, ("y", "o"), "estimate"), **FAST)
+    gap = recovery(share_gap(planted, ("y", "o"), "planted"), share_gap(found, ("y", "o"), "estimate"), FAST)
     assert set(gap["group"]) == {"y-o"} and set(gap["space"]) == {"dino"}
     gap = gap.set_index("quantity")
     assert gap.loc["spearman", "estimate"] > 0.95
@@ -54,29 +55,29 @@ def test_difference_of_shares_has_no_interval_of_its_own():
 
 def test_a_blind_space_is_seen_as_blind():
     planted, found = world(gain=0.0)
-    row = recovery(planted, found, **FAST).query("group == 'y' and quantity == 'slope'").iloc[0]
+    row = recovery(planted, found, FAST).query("group == 'y' and quantity == 'slope'").iloc[0]
     assert row["low"] < 0 < row["high"]
 
 
 def test_spaces_are_kept_apart_and_order_does_not_matter():
     planted, found = world()
     both = pd.concat([found, found.assign(space="clip", estimate=0.5)])
-    table = recovery(planted, both, **FAST)
+    table = recovery(planted, both, FAST)
     assert len(table) == 2 * 3 * 5
     flat = table.query("space == 'clip' and quantity == 'spearman'")
     assert flat["estimate"].isna().all() and flat["note"].str.contains("all the same").all()
-    shuffled = recovery(planted.sample(frac=1, random_state=0), both.sample(frac=1, random_state=1), **FAST)
+    shuffled = recovery(planted.sample(frac=1, random_state=0), both.sample(frac=1, random_state=1), FAST)
     pd.testing.assert_frame_equal(table, shuffled)
 
 
 def test_too_little_and_perfect_data_say_so():
     planted, found = world(activities=2)
-    assert recovery(planted, found, **FAST).query("quantity == 'mae'")["note"].str.startswith("fewer").all()
+    assert recovery(planted, found, FAST).query("quantity == 'mae'")["note"].str.startswith("fewer").all()
     planted, found = world(noise=0.0)
-    row = recovery(planted, found, **FAST).query("quantity == 'slope'").iloc[0]
+    row = recovery(planted, found, FAST).query("quantity == 'slope'").iloc[0]
     assert row["estimate"] == pytest.approx(1) and row["note"].startswith("estimated equals planted")
     missing = world()[1].assign(estimate=np.nan)
-    assert recovery(world()[0], missing, **FAST).query("quantity == 'mae'")["n"].eq(0).all()
+    assert recovery(world()[0], missing, FAST).query("quantity == 'mae'")["n"].eq(0).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -108,16 +109,16 @@ def test_the_audit_finds_planted_shares_through_a_classifier_that_errs():
                 rows.append(("d", "clip_image", name, seed, asked, *probabilities))
     columns = ["dataset", "space", "activity_id", "seed", "group", *groups]
     images = pd.DataFrame(rows, columns=columns)
-    found = neutral_shares_by_activity(images, groups, "neutral", **FAST)
+    found = neutral_shares_by_activity(images, groups, "neutral", FAST)
     planted = truth.rename_axis("activity_id").reset_index()
     planted = planted.melt("activity_id", var_name="group", value_name="planted")
-    table = recovery(planted, found, **FAST).set_index(["estimator", "group", "quantity"])["estimate"]
+    table = recovery(planted, found, FAST).set_index(["estimator", "group", "quantity"])["estimate"]
     for group in groups:
         assert table["corrected counts", group, "slope"] == pytest.approx(1, abs=0.12)
         assert table["zero-shot counts", group, "slope"] < 0.88
         assert table["corrected counts", group, "mae"] < 0.1
         assert 0.88 <= table["corrected counts", group, "coverage"] <= 1
     pair = ("young", "older")
-    gap = recovery(share_gap(planted, pair, "planted"), share_gap(found, pair, "estimate"), **FAST)
+    gap = recovery(share_gap(planted, pair, "planted"), share_gap(found, pair, "estimate"), FAST)
     rho = gap.query("estimator == 'corrected counts' and quantity == 'spearman'")["estimate"].iloc[0]
     assert rho > 0.9

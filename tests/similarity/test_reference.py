@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from untold.similarity.reference import ReferenceSums, normalise
+from untold.statistics.resampling import Resampling
 
-FAST = {"resamples": 300, "confidence": 0.95, "seed": 0}
+FAST = Resampling(300, 299, 0.95, seed=0)
 GROUPS = ["neutral", "young", "older"]
 
 
@@ -56,12 +57,12 @@ def test_sums_equal_the_matrix_of_all_pairs(shards):
     keys, vectors = images()
     floor, ceiling, cross = all_pairs(keys, vectors)
     sums = collect(keys, vectors, shards)
-    row = sums.table("dino", **FAST).iloc[0]
+    row = sums.table("dino", FAST).iloc[0]
     assert (row["floor"], row["ceiling"]) == pytest.approx((floor, ceiling), abs=1e-12)
     assert (row["n"], row["n_seeds"], row["note"]) == (7, 4, "")
     assert row["floor_low"] < floor < row["floor_high"]
     assert row["ceiling_low"] < ceiling < row["ceiling_high"]
-    table = sums.cross_seed("dino", **FAST).set_index("group")
+    table = sums.cross_seed("dino", FAST).set_index("group")
     for group, value in cross.items():
         assert table.loc[group, "estimate"] == pytest.approx(value, abs=1e-12)
         assert table.loc[group, "estimate_units"] == pytest.approx((value - floor) / (ceiling - floor))
@@ -72,10 +73,10 @@ def test_missing_images_and_row_order():
     keep = np.random.default_rng(1).permutation(len(keys))[:70]
     keys, vectors = keys.iloc[keep], vectors[keep]
     floor, _, _ = all_pairs(keys, vectors)
-    row = collect(keys, vectors).table("dino", **FAST)
+    row = collect(keys, vectors).table("dino", FAST)
     assert row.iloc[0]["floor"] == pytest.approx(floor, abs=1e-12)
     order = np.argsort(keys.index)
-    pd.testing.assert_frame_equal(row, collect(keys.iloc[order], vectors[order]).table("dino", **FAST))
+    pd.testing.assert_frame_equal(row, collect(keys.iloc[order], vectors[order]).table("dino", FAST))
 
 
 def test_floor_interval_is_the_jackknife_over_activities():
@@ -85,23 +86,23 @@ def test_floor_interval_is_the_jackknife_over_activities():
         rows = (keys["activity"] != name).to_numpy()
         left_out.append(all_pairs(keys[rows], vectors[rows])[0])
     error = np.sqrt(5 / 6 * np.sum((np.array(left_out) - np.mean(left_out)) ** 2))
-    row = collect(keys, vectors).table("dino", **FAST).iloc[0]
+    row = collect(keys, vectors).table("dino", FAST).iloc[0]
     assert row["floor_high"] - row["floor"] == pytest.approx(2.5706 * error, rel=1e-4)
 
 
 def test_one_seed_has_no_ceiling_and_says_so():
     keys, vectors = images(seeds=1)
     sums = collect(keys, vectors)
-    row = sums.table("dino", **FAST).iloc[0]
+    row = sums.table("dino", FAST).iloc[0]
     assert np.isnan(row["ceiling"]) and np.isfinite(row["floor"])
     assert row["note"] == "one seed: the ceiling does not exist"
-    cross = sums.cross_seed("dino", **FAST)
+    cross = sums.cross_seed("dino", FAST)
     assert cross["estimate"].isna().all() and cross["note"].str.startswith("one seed").all()
 
 
 def test_one_activity_has_no_floor_and_says_so():
     keys, vectors = images(activities=1)
-    row = collect(keys, vectors).table("dino", **FAST).iloc[0]
+    row = collect(keys, vectors).table("dino", FAST).iloc[0]
     assert np.isnan(row["floor"]) and np.isfinite(row["ceiling"])
     assert "no floor" in row["note"]
 
@@ -110,9 +111,9 @@ def test_no_neutral_image_at_all():
     keys, vectors = images()
     marked = (keys["group"] != "neutral").to_numpy()
     sums = collect(keys[marked], vectors[marked])
-    row = sums.table("dino", **FAST).iloc[0]
+    row = sums.table("dino", FAST).iloc[0]
     assert row["n"] == 0 and np.isnan(row["floor"]) and np.isnan(row["ceiling"])
-    assert len(sums.cross_seed("dino", **FAST)) == 0
+    assert len(sums.cross_seed("dino", FAST)) == 0
 
 
 def test_hostile_input_is_refused_by_name():
@@ -126,7 +127,7 @@ def test_hostile_input_is_refused_by_name():
 
 def test_identical_images_reach_one():
     keys, vectors = images(activities=3)
-    row = collect(keys, np.ones_like(vectors)).table("dino", **FAST).iloc[0]
+    row = collect(keys, np.ones_like(vectors)).table("dino", FAST).iloc[0]
     assert (row["floor"], row["ceiling"]) == pytest.approx((1, 1))
     assert "the same value" in row["note"]
     frame = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "estimate": [0.9]})
@@ -140,7 +141,7 @@ def test_floor_and_ceiling_ignore_the_length_of_vectors(activities, seeds, dim, 
     keys, vectors = images(activities, seeds, dim, seed)
     one, other = collect(keys, vectors), collect(keys, vectors * scale)
     columns = ["floor", "ceiling"]
-    first, second = (x.table("s", **FAST).loc[0, columns].to_numpy(float) for x in (one, other))
+    first, second = (x.table("s", FAST).loc[0, columns].to_numpy(float) for x in (one, other))
     np.testing.assert_allclose(first, second, atol=1e-10)
     assert (np.abs(first) <= 1 + 1e-9).all()
 

@@ -10,15 +10,13 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from untold.similarity.nearest import nearest_group
-from untold.statistics import contrasts, tidy
-from untold.statistics.resampling import mean_intervals, sign_flip
+from untold.statistics import contrasts, resampling, tidy
+from untold.statistics.resampling import Resampling, mean_intervals, sign_flip
 from untold.statistics.specification import specification_curve
 from untold.statistics.variance import variance_components
 
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
-FAST = {"resamples": 500, "permutations": 499, "confidence": 0.95, "seed": 1}
-
-BOOTSTRAP = {"resamples": 500, "confidence": 0.95, "seed": 1}
+FAST = Resampling(500, 499, 0.95, seed=1)
 
 
 def study(
@@ -49,10 +47,21 @@ def study(
     return frame.assign(dataset="d", metric="cosine")
 
 
+def test_every_resample_and_permutation_is_drawn_in_however_many_blocks(monkeypatch):
+    weights = np.concatenate([weights for _, weights in FAST.weights(7)])
+    monkeypatch.setattr(resampling, "BLOCK_CELLS", 50)
+    blocks, parts = zip(*FAST.weights(7), strict=True)
+    assert [block.stop for block in blocks] == [*range(7, 500, 7), 500]
+    np.testing.assert_array_equal(np.concatenate(parts), weights)
+    assert weights.shape == (500, 7) and (weights.sum(1) == 7).all()
+    signs = np.concatenate(list(FAST.signs(7)))
+    assert signs.shape == (499, 7) and set(signs.ravel()) == {-1.0, 1.0}
+
+
 def test_intervals_equal_scipy():
     rng = np.random.default_rng(3)
     data = rng.exponential(1, (40, 3))
-    ours = mean_intervals(data, resamples=100_000, confidence=0.95, seed=0, expand=False)
+    ours = mean_intervals(data, Resampling(100_000, 99, 0.95, seed=0), expand=False)
     theirs = stats.bootstrap((data,), np.mean, axis=0, n_resamples=20_000, method="BCa", rng=rng)
     np.testing.assert_allclose(ours.estimate, data.mean(0))
     width = ours.high - ours.low
@@ -64,7 +73,7 @@ def test_expanded_intervals_match_student_for_normal_data():
     data = np.random.default_rng(5).normal(size=(12, 1))
     data = (data - data.mean()) * [[1.0]]
     data = np.concatenate([data, -data])  # symmetric, so that BCa has neither bias nor acceleration
-    ours = mean_intervals(data, resamples=100_000, confidence=0.95, seed=0)
+    ours = mean_intervals(data, Resampling(100_000, 99, 0.95, seed=0))
     half = stats.t.ppf(0.975, 23) * data.std(ddof=1) / np.sqrt(24)
     assert ours.high[0] == pytest.approx(half, rel=0.03)
     assert ours.low[0] == pytest.approx(-half, rel=0.03)
@@ -74,8 +83,8 @@ def test_missing_values_are_as_if_the_activity_did_not_exist():
     rng = np.random.default_rng(0)
     data = rng.normal(size=(30, 2))
     data[5:9, 0] = np.nan
-    both = mean_intervals(data, resamples=400, confidence=0.9, seed=7)
-    alone = mean_intervals(np.delete(data[:, :1], range(5, 9), axis=0), resamples=400, confidence=0.9, seed=7)
+    both = mean_intervals(data, Resampling(400, 99, 0.9, seed=7))
+    alone = mean_intervals(np.delete(data[:, :1], range(5, 9), axis=0), Resampling(400, 99, 0.9, seed=7))
     assert both.n.tolist() == [26, 30]
     np.testing.assert_allclose([both.low[0], both.high[0]], [alone.low[0], alone.high[0]], rtol=1e-12)
 
@@ -84,16 +93,16 @@ def test_sign_flip_against_full_enumeration():
     data = np.array([0.3, 0.5, -0.1, 0.4, 0.25, 0.6, -0.05, 0.2])
     signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1).T
     exact = np.mean(np.abs(signs @ data) >= abs(data.sum()) - 1e-12)
-    p = sign_flip(data[:, None], permutations=40_000, seed=0)[0]
+    p = sign_flip(data[:, None], Resampling(1, 40_000, 0.95, seed=0))[0]
     assert p == pytest.approx(exact, abs=4 * np.sqrt(exact / 40_000))
 
 
 def test_sign_flip_never_gives_zero_and_counts_the_data_itself():
-    assert sign_flip(np.full((60, 1), 1.0), permutations=99, seed=0)[0] == pytest.approx(1 / 100)
+    assert sign_flip(np.full((60, 1), 1.0), Resampling(1, 99, 0.95, seed=0))[0] == pytest.approx(1 / 100)
 
 
 def test_contrasts_find_the_planted_gap():
-    frame = contrasts.contrasts(study(activities=60, spread=0.03), PAIRS, **FAST)
+    frame = contrasts.contrasts(study(activities=60, spread=0.03), PAIRS, FAST)
     assert list(frame.columns)[:4] == ["dataset", "space", "metric", "contrast"]
     assert len(frame) == 6
     row = frame.query("space == 'dino' and contrast == 'young-older'").iloc[0]
@@ -108,7 +117,7 @@ def test_contrasts_find_the_planted_gap():
 def test_estimate_is_the_mean_of_activities_not_of_images():
     frame = study(activities=10)
     drop = (frame["activity_id"] == "a000") & (frame["seed"] > 0)
-    row = contrasts.contrasts(frame[~drop], PAIRS[:1], **FAST).iloc[0]
+    row = contrasts.contrasts(frame[~drop], PAIRS[:1], FAST).iloc[0]
     wide = (
         frame[~drop]
         .query("space == 'clip_image'")
@@ -122,14 +131,14 @@ def test_estimate_is_the_mean_of_activities_not_of_images():
 def test_a_seed_without_one_of_the_two_images_leaves_the_pair_out():
     frame = study(activities=6)
     one = (frame["activity_id"] == "a001") & (frame["seed"] == 1) & (frame["group"] == "older")
-    absent = contrasts.contrasts(frame[~one], PAIRS, **FAST)
-    empty = contrasts.contrasts(frame.assign(value=frame["value"].mask(one)), PAIRS, **FAST)
+    absent = contrasts.contrasts(frame[~one], PAIRS, FAST)
+    empty = contrasts.contrasts(frame.assign(value=frame["value"].mask(one)), PAIRS, FAST)
     pd.testing.assert_frame_equal(absent, empty)
 
 
 def test_gap_in_floor_to_ceiling_units():
     reference = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "floor": [0.2], "ceiling": [0.7]})
-    frame = contrasts.contrasts(study(), PAIRS[:1], reference=reference, **FAST).set_index("space")
+    frame = contrasts.contrasts(study(), PAIRS[:1], FAST, reference=reference).set_index("space")
     assert frame.loc["dino", "gap_units"] == pytest.approx(frame.loc["dino", "estimate"] / 0.5)
     assert np.isnan(frame.loc["clip_image", "gap_units"])
 
@@ -137,9 +146,9 @@ def test_gap_in_floor_to_ceiling_units():
 def test_sensitivity_metrics_stay_out_of_the_family():
     frame = study()
     both = pd.concat([frame, frame.assign(metric="dcr_split")])
-    table = contrasts.contrasts(both, PAIRS, **FAST)
+    table = contrasts.contrasts(both, PAIRS, FAST)
     assert table.query("metric == 'dcr_split'")["p_adjusted"].isna().all()
-    alone = contrasts.contrasts(frame, PAIRS, **FAST)
+    alone = contrasts.contrasts(frame, PAIRS, FAST)
     np.testing.assert_array_equal(table.query("metric == 'cosine'")["p_adjusted"], alone["p_adjusted"])
 
 
@@ -147,7 +156,7 @@ def test_sensitivity_metrics_stay_out_of_the_family():
 def test_one_activity_says_so_and_the_rest_goes_on(function):
     frame = study(spaces=("clip_image", "dino"))
     lonely = (frame["space"] == "dino") & (frame["activity_id"] != "a000")
-    table = function(frame[~lonely], PAIRS, **FAST)
+    table = function(frame[~lonely], PAIRS, FAST)
     row = table.query("space == 'dino'").iloc[0]
     assert row["n"] == 1 and np.isfinite(row["estimate"])
     assert row[["low", "high", "p", "p_adjusted", "d_z"]].isna().all()
@@ -158,17 +167,17 @@ def test_one_activity_says_so_and_the_rest_goes_on(function):
 def test_constant_space_says_so_and_does_not_weigh_on_the_family():
     frame = study()
     flat = pd.concat([frame, frame.query("space == 'dino'").assign(space="flat", value=1.0)])
-    table = contrasts.contrasts(flat, PAIRS, **FAST)
+    table = contrasts.contrasts(flat, PAIRS, FAST)
     rows = table.query("space == 'flat'")
     assert rows["note"].str.startswith("the same value").all()
     assert rows[["low", "high", "p", "p_adjusted", "d_z"]].isna().all(axis=None)
     other = table.query("space != 'flat'").reset_index(drop=True)
-    pd.testing.assert_frame_equal(other, contrasts.contrasts(frame, PAIRS, **FAST))
+    pd.testing.assert_frame_equal(other, contrasts.contrasts(frame, PAIRS, FAST))
 
 
 def test_a_group_without_images_gives_a_row_that_says_so():
     frame = study()
-    table = contrasts.contrasts(frame[frame["group"] != "older"], PAIRS, **FAST)
+    table = contrasts.contrasts(frame[frame["group"] != "older"], PAIRS, FAST)
     row = table.query("contrast == 'young-older'").iloc[0]
     assert row["n"] == 0 and np.isnan(row["estimate"]) and row["note"] == "no image to compare"
     assert (table.query("contrast == 'young-middle'")["note"] == "").all()
@@ -177,14 +186,14 @@ def test_a_group_without_images_gives_a_row_that_says_so():
 def test_two_values_for_one_key_are_refused():
     frame = study()
     with pytest.raises(ValueError, match="two values for one key"):
-        contrasts.contrasts(pd.concat([frame, frame.iloc[:1]]), PAIRS, **FAST)
+        contrasts.contrasts(pd.concat([frame, frame.iloc[:1]]), PAIRS, FAST)
 
 
 def test_row_order_does_not_matter():
     frame = study()
     shuffled = frame.sample(frac=1, random_state=1)
     for function in (contrasts.contrasts, contrasts.by_category):
-        pd.testing.assert_frame_equal(function(frame, PAIRS, **FAST), function(shuffled, PAIRS, **FAST))
+        pd.testing.assert_frame_equal(function(frame, PAIRS, FAST), function(shuffled, PAIRS, FAST))
     pd.testing.assert_frame_equal(
         contrasts.by_activity(frame, PAIRS, confidence=0.9),
         contrasts.by_activity(shuffled, PAIRS, confidence=0.9),
@@ -195,11 +204,11 @@ def test_placebo_gap_is_the_paired_difference():
     frame = study(activities=8, seeds=2)
     far = frame.query("group == 'young'").assign(group="far", value=lambda x: x["value"] - 0.1)
     near = frame.query("group == 'young'").assign(group="near", value=lambda x: x["value"] + 0.04)
-    table = contrasts.net_of_placebo(pd.concat([frame, far, near]), ["young", "older"], ["far", "near"], **FAST)
+    table = contrasts.net_of_placebo(pd.concat([frame, far, near]), ["young", "older"], ["far", "near"], FAST)
     assert table["contrast"].unique().tolist() == ["older-placebo", "young-placebo"]
     young = table.query("contrast == 'young-placebo'")
     np.testing.assert_allclose(young["estimate"], 0.03)  # placebo mean is 0.03 below young
-    gaps = contrasts.contrasts(frame, [("young", "older")], **FAST)
+    gaps = contrasts.contrasts(frame, [("young", "older")], FAST)
     net = table.pivot(index="space", columns="contrast", values="estimate")
     np.testing.assert_allclose(net["young-placebo"] - net["older-placebo"], gaps["estimate"])
 
@@ -207,7 +216,7 @@ def test_placebo_gap_is_the_paired_difference():
 def test_categories_are_ranked_and_adjusted_in_their_own_list():
     frame = study(activities=40)
     frame.loc[(frame["category"] == "c2") & (frame["group"] == "young"), "value"] += 0.1
-    table = contrasts.by_category(frame, PAIRS, **FAST)
+    table = contrasts.by_category(frame, PAIRS, FAST)
     assert (table.query("contrast == 'young-older' and rank == 1")["category"] == "c2").all()
     part = table.query("space == 'dino' and contrast == 'young-older'")
     np.testing.assert_allclose(part["p_adjusted"], stats.false_discovery_control(part["p"]))
@@ -238,7 +247,7 @@ def test_single_activities_need_seeds():
 def test_page_trend_against_scipy():
     frame = study(activities=20)
     order = ["young", "middle", "older"]
-    table = contrasts.page_trend(frame, order, resamples=500, confidence=0.95, seed=0)
+    table = contrasts.page_trend(frame, order, Resampling(500, 99, 0.95, seed=0))
     values = frame.query("space == 'dino'").groupby(["activity_id", "group"])["value"].mean().unstack()[order]
     expected = stats.page_trend_test(-values.to_numpy())
     row = table.query("space == 'dino' and contrast == 'young > middle > older'").iloc[0]
@@ -255,10 +264,10 @@ def test_page_trend_with_ties_gaps_and_too_little():
     frame = study(activities=6)
     tied = frame.assign(value=frame["value"].mask(frame["space"] == "clip_image", 0.5))
     tied = tied[~((tied["space"] == "dino") & (tied["activity_id"] > "a000"))]
-    table = contrasts.page_trend(tied, order, resamples=200, confidence=0.95, seed=0)
+    table = contrasts.page_trend(tied, order, Resampling(200, 99, 0.95, seed=0))
     assert table["p"].isna().all() and (table["note"] != "").all()
     with pytest.raises(ValueError, match="three groups"):
-        contrasts.page_trend(frame, order[:2], resamples=200, confidence=0.95, seed=0)
+        contrasts.page_trend(frame, order[:2], Resampling(200, 99, 0.95, seed=0))
 
 
 def test_equivalence_against_statsmodels():
@@ -283,7 +292,7 @@ def test_equivalence_margin_in_units_of_the_space():
 
 def test_group_means():
     frame = study()
-    table = contrasts.group_means(frame, resamples=300, confidence=0.95, seed=0)
+    table = contrasts.group_means(frame, Resampling(300, 99, 0.95, seed=0))
     row = table.query("space == 'dino' and group == 'older'").iloc[0]
     assert row["estimate"] == pytest.approx(frame.query("space == 'dino' and group == 'older'")["value"].mean())
     assert row["low"] < row["estimate"] < row["high"]
@@ -303,16 +312,16 @@ POOR = {
     "categories": lambda x: x.astype(dict.fromkeys(["dataset", "space", "metric", "activity_id"], "category")),
 }
 TABLES = {
-    "group_means": lambda x: contrasts.group_means(x, **BOOTSTRAP),
-    "contrasts": lambda x: contrasts.contrasts(x, PAIRS, **FAST),
-    "net_of_placebo": lambda x: contrasts.net_of_placebo(x, ["young", "older"], ["middle"], **FAST),
-    "by_category": lambda x: contrasts.by_category(x, PAIRS, **FAST),
+    "group_means": lambda x: contrasts.group_means(x, FAST),
+    "contrasts": lambda x: contrasts.contrasts(x, PAIRS, FAST),
+    "net_of_placebo": lambda x: contrasts.net_of_placebo(x, ["young", "older"], ["middle"], FAST),
+    "by_category": lambda x: contrasts.by_category(x, PAIRS, FAST),
     "by_activity": lambda x: contrasts.by_activity(x, PAIRS, confidence=0.95),
-    "page_trend": lambda x: contrasts.page_trend(x, ["young", "middle", "older"], **BOOTSTRAP),
+    "page_trend": lambda x: contrasts.page_trend(x, ["young", "middle", "older"], FAST),
     "equivalence": lambda x: contrasts.equivalence(x, PAIRS, margin=0.1, confidence=0.95),
-    "variance_components": lambda x: variance_components(x, PAIRS, **BOOTSTRAP),
-    "nearest_group": lambda x: nearest_group(x, ["young", "middle", "older"], **BOOTSTRAP),
-    "specification_curve": lambda x: specification_curve(x, PAIRS[0], **FAST)[0],
+    "variance_components": lambda x: variance_components(x, PAIRS, FAST),
+    "nearest_group": lambda x: nearest_group(x, ["young", "middle", "older"], FAST),
+    "specification_curve": lambda x: specification_curve(x, PAIRS[0], FAST)[0],
 }
 
 
@@ -337,8 +346,8 @@ columns = st.lists(st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x
 @given(columns, st.floats(0.01, 100), st.floats(-5, 5))
 def test_intervals_follow_scale_and_shift_and_hold_the_estimate(values, scale, shift):
     x = np.array(values)[:, None]
-    base = mean_intervals(x, resamples=300, confidence=0.9, seed=0)
-    moved = mean_intervals(scale * x + shift, resamples=300, confidence=0.9, seed=0)
+    base = mean_intervals(x, Resampling(300, 99, 0.9, seed=0))
+    moved = mean_intervals(scale * x + shift, Resampling(300, 99, 0.9, seed=0))
     if base.constant[0]:
         assert np.isnan(base.low[0]) and np.isnan(base.high[0])
         return
@@ -352,12 +361,12 @@ def test_intervals_follow_scale_and_shift_and_hold_the_estimate(values, scale, s
 @given(columns, st.floats(0.01, 100))
 def test_sign_flip_ignores_scale_and_sign(values, scale):
     x = np.array(values)[:, None]
-    p = sign_flip(x, permutations=199, seed=0)[0]
+    p = sign_flip(x, Resampling(1, 199, 0.95, seed=0))[0]
     if not np.any(x):
         assert np.isnan(p)
         return
     assert 1 / 200 <= p <= 1
-    assert sign_flip(-scale * x, permutations=199, seed=0)[0] == p
+    assert sign_flip(-scale * x, Resampling(1, 199, 0.95, seed=0))[0] == p
 
 
 @settings(max_examples=20, deadline=None)
@@ -378,7 +387,7 @@ def coverage(simulations, activities=48, seeds=4, skew=False):
         rng.exponential(0.03, (activities, simulations)) if skew else rng.normal(0.03, 0.03, (activities, simulations))
     )
     noise = rng.normal(0, 0.04, (seeds, activities, simulations)).mean(0)
-    means = mean_intervals(own + noise, resamples=2000, confidence=0.95, seed=2)
+    means = mean_intervals(own + noise, Resampling(2000, 99, 0.95, seed=2))
     return np.mean((means.low <= 0.03) & (means.high >= 0.03))
 
 
@@ -393,7 +402,7 @@ def test_false_positives_under_the_null_after_correction():
     studies, spaces, activities = 400, 4, 24
     groups = rng.normal(0, 0.03, (activities, studies, spaces, 3))
     gaps = np.stack([groups[..., i] - groups[..., j] for i, j in ((0, 2), (0, 1), (1, 2))], axis=-1)
-    p = sign_flip(gaps.reshape(activities, -1), permutations=999, seed=0)
+    p = sign_flip(gaps.reshape(activities, -1), Resampling(1, 999, 0.95, seed=0))
     frame = pd.DataFrame({"p": p, "study": np.repeat(np.arange(studies), spaces * 3)})
     frame["found"] = tidy.adjust(frame, ["study"], "holm") <= 0.05
     assert frame.groupby("study")["found"].any().mean() <= 0.06
@@ -411,7 +420,7 @@ def test_a_thousand_studies_from_end_to_end(gap):
     names = ["dataset", "space", "activity_id", "seed", "group"]
     index = pd.MultiIndex.from_product([datasets, spaces, activities, range(2), groups], names=names)
     frame = pd.Series(values.ravel(), index, name="value").reset_index().assign(metric="cosine", category="c")
-    table = contrasts.contrasts(frame, PAIRS, resamples=2000, permutations=1999, confidence=0.95, seed=0)
+    table = contrasts.contrasts(frame, PAIRS, Resampling(2000, 1999, 0.95, seed=0))
     truth = table["contrast"].map({"young-older": gap, "young-middle": gap / 2, "middle-older": gap / 2})
     assert 0.93 <= ((table["low"] <= truth) & (truth <= table["high"])).mean() <= 0.97
     found = (table["p_adjusted"] <= 0.05).groupby(table["dataset"]).any().mean()

@@ -1,14 +1,17 @@
 """The specification curve against hand counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from untold.statistics import contrasts
+from untold.statistics.resampling import Resampling
 from untold.statistics.specification import specification_curve
 
 PAIR = ("young", "older")
-FAST = {"resamples": 300, "permutations": 299, "confidence": 0.95, "seed": 0}
+FAST = Resampling(300, 299, 0.95, seed=0)
 
 
 def study(gaps, activities=30, seeds=4, sd=0.02, seed=0, scale=1.0):
@@ -25,7 +28,7 @@ def study(gaps, activities=30, seeds=4, sd=0.02, seed=0, scale=1.0):
 
 
 def test_every_choice_is_a_row_and_agreement_is_counted():
-    curve, summary = specification_curve(study({"s1": 0.05, "s2": 0.05, "s3": -0.05}), PAIR, **FAST)
+    curve, summary = specification_curve(study({"s1": 0.05, "s2": 0.05, "s3": -0.05}), PAIR, FAST)
     subsets = {"all", "first half", "second half", "0", "1", "2", "3"}
     assert len(curve) == 21 and set(curve["seeds"]) == subsets
     assert (curve["agrees"] == (curve["space"] != "s3")).all()
@@ -39,8 +42,8 @@ def test_every_choice_is_a_row_and_agreement_is_counted():
 
 def test_all_seeds_row_is_the_contrast():
     frame = study({"s1": 0.01, "s2": 0.0})
-    curve, _ = specification_curve(frame, PAIR, **FAST)
-    contrast = contrasts.contrasts(frame, [PAIR], **FAST)
+    curve, _ = specification_curve(frame, PAIR, FAST)
+    contrast = contrasts.contrasts(frame, [PAIR], FAST)
     row = curve[curve["seeds"] == "all"]
     for name in ("estimate", "low", "high", "d_z"):
         np.testing.assert_allclose(row[name], contrast[name], rtol=1e-9)
@@ -49,9 +52,9 @@ def test_all_seeds_row_is_the_contrast():
 def test_prompts_have_no_seeds_and_do_not_move_the_halves_of_images():
     images = study({"s1": 0.05})
     prompts = images[images["seed"] == 0].assign(space="clip_text", seed=-1)
-    curve, _ = specification_curve(pd.concat([images, prompts]), PAIR, **FAST)
+    curve, _ = specification_curve(pd.concat([images, prompts]), PAIR, FAST)
     assert curve.loc[curve["space"] == "clip_text", "seeds"].tolist() == ["all"]
-    alone, _ = specification_curve(images, PAIR, **FAST)
+    alone, _ = specification_curve(images, PAIR, FAST)
     both = curve[curve["space"] == "s1"].set_index("seeds")["estimate"]
     pd.testing.assert_series_equal(both.sort_index(), alone.set_index("seeds")["estimate"].sort_index())
 
@@ -59,7 +62,7 @@ def test_prompts_have_no_seeds_and_do_not_move_the_halves_of_images():
 def test_template_is_a_choice_and_one_seed_is_enough():
     frame = study({"s1": 0.02}, seeds=1)
     both = pd.concat([frame.assign(template="photo"), frame.assign(template="drawing", value=frame["value"] / 2)])
-    curve, _ = specification_curve(both, PAIR, **FAST)
+    curve, _ = specification_curve(both, PAIR, FAST)
     assert curve[["template", "seeds"]].to_numpy().tolist() == [["drawing", "all"], ["photo", "all"]]
     np.testing.assert_allclose(curve["estimate"].iloc[0] * 2, curve["estimate"].iloc[1])
 
@@ -67,31 +70,31 @@ def test_template_is_a_choice_and_one_seed_is_enough():
 def test_constant_space_is_shown_and_not_counted():
     frame = study({"s1": 0.02})
     flat = frame.assign(space="flat", value=1.0)
-    curve, summary = specification_curve(pd.concat([frame, flat]), PAIR, **FAST)
+    curve, summary = specification_curve(pd.concat([frame, flat]), PAIR, FAST)
     assert curve.query("space == 'flat'")["agrees"].isna().all()
     assert curve.query("space == 'flat'")["note"].str.startswith("the same value").all()
     assert summary["n"].iloc[0] == 7
-    _, nothing = specification_curve(flat, PAIR, **FAST)
+    _, nothing = specification_curve(flat, PAIR, FAST)
     assert nothing["n"].iloc[0] == 0 and nothing["note"].iloc[0]
     assert nothing[["p", "share_agree"]].isna().all(axis=None)
 
 
 def test_joint_test_keeps_its_level_under_the_null():
-    settings = FAST | {"resamples": 20, "permutations": 99}
+    settings = replace(FAST, resamples=20, permutations=99)
     found = [
-        specification_curve(study({"s1": 0, "s2": 0}, 12, 2, seed=k), PAIR, **settings)[1]["p"][0] for k in range(60)
+        specification_curve(study({"s1": 0, "s2": 0}, 12, 2, seed=k), PAIR, settings)[1]["p"][0] for k in range(60)
     ]
     # 60 draws at the level 0.05 give more than 8 with a chance of 0.3 %.
     assert sum(p <= 0.05 for p in found) <= 8
-    _, summary = specification_curve(study({"s1": 0.05, "s2": 0.04}), PAIR, **FAST)
+    _, summary = specification_curve(study({"s1": 0.05, "s2": 0.04}), PAIR, FAST)
     assert summary["p"][0] == pytest.approx(1 / 300)
 
 
 def test_signs_do_not_depend_on_scale_or_row_order():
     frame, large = study({"s1": 0.01, "s2": 0.0}), study({"s1": 0.01, "s2": 0.0}, scale=7.0)
-    one, first = specification_curve(frame, PAIR, **FAST)
-    two, second = specification_curve(large, PAIR, **FAST)
+    one, first = specification_curve(frame, PAIR, FAST)
+    two, second = specification_curve(large, PAIR, FAST)
     np.testing.assert_allclose(one["d_z"], two["d_z"])
     pd.testing.assert_series_equal(first["p"], second["p"])
-    again, _ = specification_curve(frame.sample(frac=1, random_state=0), PAIR, **FAST)
+    again, _ = specification_curve(frame.sample(frac=1, random_state=0), PAIR, FAST)
     pd.testing.assert_frame_equal(one, again)

@@ -1,5 +1,7 @@
 """Variance components and the seed planner against planted values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,10 +9,10 @@ import statsmodels.api as sm
 from statsmodels.formula.api import ols
 
 from untold.statistics import contrasts, variance
-from untold.statistics.resampling import mean_intervals
+from untold.statistics.resampling import Resampling, mean_intervals
 
 PAIRS = [("young", "older")]
-FAST = {"resamples": 400, "confidence": 0.95, "seed": 0}
+FAST = Resampling(400, 399, 0.95, seed=0)
 
 
 def simulate(activities, seeds, replicates, sds, rng):
@@ -84,7 +86,7 @@ def test_planted_icc_is_recovered_with_its_interval():
     for number in range(40):
         values = simulate(60, 6, 1, (0.5, 0, 0, 0.5), rng)
         frame = long(np.concatenate([values, np.zeros_like(values)], axis=2), ("young", "older"))
-        table = variance.variance_components(frame, PAIRS, **FAST | {"seed": number})
+        table = variance.variance_components(frame, PAIRS, replace(FAST, seed=number))
         row = table.query("contrast == 'young-older' and component == 'ICC of one seed'").iloc[0]
         estimates.append(row["estimate"])
         hits += row["low"] <= planted <= row["high"]
@@ -94,7 +96,7 @@ def test_planted_icc_is_recovered_with_its_interval():
 
 def test_table_has_every_component_and_shares_add_up():
     values = simulate(20, 5, 3, (0.5, 0.2, 0.3, 0.4), np.random.default_rng(4))
-    table = variance.variance_components(long(values), PAIRS, **FAST)
+    table = variance.variance_components(long(values), PAIRS, FAST)
     assert len(table) == 12
     for contrast in ("all groups", "young-older"):
         part = table[table["contrast"] == contrast].set_index("component")
@@ -103,7 +105,7 @@ def test_table_has_every_component_and_shares_add_up():
         assert (known["low"] <= known["estimate"]).all() and (known["estimate"] <= known["high"]).all()
         assert part.loc["ICC of one seed", "estimate"] == pytest.approx(part.loc["activity", "share"])
     assert table.query("contrast == 'young-older' and component == 'activity x seed'")["note"].iloc[0]
-    shuffled = variance.variance_components(long(values).sample(frac=1, random_state=0), PAIRS, **FAST)
+    shuffled = variance.variance_components(long(values).sample(frac=1, random_state=0), PAIRS, FAST)
     pd.testing.assert_frame_equal(table, shuffled)
 
 
@@ -119,7 +121,7 @@ def test_table_has_every_component_and_shares_add_up():
 def test_what_cannot_be_computed_says_so(change, note):
     values = simulate(6, 3, 3, (0.5, 0.2, 0.3, 0.4), np.random.default_rng(5))
     both = pd.concat([long(values), change(long(values)).assign(space="poor")])
-    table = variance.variance_components(both, PAIRS, **FAST)
+    table = variance.variance_components(both, PAIRS, FAST)
     poor = table[table["space"] == "poor"]
     assert poor["estimate"].isna().all() and poor["note"].str.startswith(note).all()
     plan = variance.seeds_needed(table, width=0.1, confidence=0.95)
@@ -135,21 +137,21 @@ def test_planned_seeds_are_right_within_20_percent():
     for number in range(30):
         values = simulate(n, 8, 1, (activity, 0, 0, residual), rng)
         frame = long(np.concatenate([values, np.zeros_like(values)], axis=2), ("young", "older"))
-        table = variance.variance_components(frame, PAIRS, **FAST | {"resamples": 200, "seed": number})
+        table = variance.variance_components(frame, PAIRS, replace(FAST, resamples=200, seed=number))
         plan = variance.seeds_needed(table, width=wanted, confidence=0.95).set_index("target")
         planned.append(plan.loc["mean over activities", "seeds"])
     assert np.mean(planned) == pytest.approx(exact + 0.5, rel=0.2)  # rounding up adds a half on average
     # A study with the planned seeds has intervals of the wanted width.
     seeds = int(np.median(planned))
     trials = rng.normal(0, activity, (n, 200)) + rng.normal(0, residual / np.sqrt(seeds), (n, 200))
-    means = mean_intervals(trials, resamples=1000, confidence=0.95, seed=0)
+    means = mean_intervals(trials, Resampling(1000, 99, 0.95, seed=0))
     assert np.mean(means.high - means.low) == pytest.approx(wanted, rel=0.1)
 
 
 def test_shared_noise_counts_where_it_is_sure():
     values = simulate(48, 8, 1, (0.1, 1.0, 0, 0.1), np.random.default_rng(8))
     frame = long(np.concatenate([values, np.zeros_like(values)], axis=2), ("young", "older"))
-    table = variance.variance_components(frame, PAIRS, **FAST)
+    table = variance.variance_components(frame, PAIRS, FAST)
     plan = variance.seeds_needed(table, width=0.5, confidence=0.95).set_index("target")
     shared = table.query("contrast == 'young-older' and component == 'seed'")["estimate"].iloc[0]
     assert plan.loc["mean over activities", "seeds"] == pytest.approx(shared / (0.25 / 2.0117) ** 2, rel=0.1)
@@ -159,9 +161,9 @@ def test_expected_width_now_is_the_width_of_the_interval():
     rng = np.random.default_rng(7)
     values = simulate(48, 6, 1, (0.3, 0, 0, 0.6), rng)
     frame = long(np.concatenate([values, np.zeros_like(values)], axis=2), ("young", "older"))
-    table = variance.variance_components(frame, PAIRS, **FAST)
+    table = variance.variance_components(frame, PAIRS, FAST)
     now = variance.seeds_needed(table, width=0.1, confidence=0.95).set_index("target")["width_now"]
-    row = contrasts.contrasts(frame, PAIRS, permutations=99, **FAST | {"resamples": 4000}).iloc[0]
+    row = contrasts.contrasts(frame, PAIRS, replace(FAST, resamples=4000)).iloc[0]
     assert now["mean over activities"] == pytest.approx(row["high"] - row["low"], rel=0.2)
 
 
@@ -184,8 +186,8 @@ def test_when_activities_are_the_limit_the_planner_says_how_many():
 def test_a_group_without_images_is_no_replicate():
     values = simulate(8, 4, 3, (0.5, 0.2, 0.3, 0.4), np.random.default_rng(9))
     frame, pairs = long(values), [("young", "middle"), ("young", "older")]
-    gone = variance.variance_components(frame[frame["group"] != "older"], pairs, **FAST)
-    two = variance.variance_components(frame, pairs[:1], **FAST)
+    gone = variance.variance_components(frame[frame["group"] != "older"], pairs, FAST)
+    two = variance.variance_components(frame, pairs[:1], FAST)
     kept = gone[gone["contrast"] != "young-older"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, two)
     assert gone[gone["contrast"] == "young-older"]["note"].str.startswith("fewer than two").all()

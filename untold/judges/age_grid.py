@@ -5,16 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from untold.statistics.resampling import bca_limits, resample_weights
+from untold.statistics.resampling import Resampling, bca_limits
 from untold.statistics.tidy import CELL
 
 
 def implied_age(
     grid: pd.DataFrame,
+    resampling: Resampling,
     *,
-    resamples: int,
-    confidence: float,
-    seed: int,
     by: Sequence[str] = (),
     unit: str = "activity_id",
 ) -> pd.DataFrame:
@@ -25,7 +23,7 @@ def implied_age(
     grid : DataFrame
         dataset, space, metric, activity_id, seed, age (years), value (similarity of neutral to that age's
         image).
-    resamples, confidence, seed
+    resampling : Resampling
         Of the BCa bootstrap over units.
     by : sequence of str
         More keys: a template (number, word, both), or activity_id with ``unit="seed"`` for one age per
@@ -73,12 +71,12 @@ def implied_age(
             elif n == 1:
                 row["note"] += f"{'; ' if row['note'] else ''}one {unit}: no interval"
             else:
-                replicates = np.empty((1, resamples))
-                for block, weights in resample_weights(n, resamples, np.random.default_rng([seed, n])):
+                replicates = np.empty((1, resampling.resamples))
+                for block, weights in resampling.weights(n):
                     replicates[0, block] = _peak((weights @ curves / n) @ fit.T)[0]
                 left_out = _peak((curves.sum(0) - curves) / (n - 1) @ fit.T)[0]
                 influence = (left_out.mean() - left_out)[:, None]
-                limits = bca_limits(np.atleast_1d(best), replicates, influence, confidence)
+                limits = bca_limits(np.atleast_1d(best), replicates, influence, resampling.confidence)
                 row["low"], row["high"] = (centre + half * limit[0] for limit in limits)
         rows.append(row)
     return pd.DataFrame(rows).assign(method=f"quadratic fit; BCa bootstrap over {unit}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from untold.judges.groups import KEYS, hot
-from untold.statistics.resampling import bca_limits, mean_intervals, resample_weights
+from untold.statistics.resampling import Resampling, bca_limits, mean_intervals
 from untold.statistics.tidy import BCA, notes, with_wilson
 
 COUNTS, PROBABILITIES = "zero-shot counts", "zero-shot probabilities"
@@ -69,10 +69,7 @@ def neutral_shares(
     predictions: pd.DataFrame,
     groups: Sequence[str],
     neutral: str,
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Age shares of neutral images by four estimators.
 
@@ -98,10 +95,10 @@ def neutral_shares(
             present = np.isfinite(observed).all(1)
             head = dict(zip(KEYS, cell, strict=True)) | {"group": list(groups), "n": present.sum()}
             head["n_seeds"] = part.loc[part["group"] == neutral, "seed"].nunique()
-            means = mean_intervals(observed, resamples=resamples, confidence=confidence, seed=seed)
+            means = mean_intervals(observed, resampling)
             raw = {"estimator": estimator, "estimate": means.estimate, "low": means.low, "high": means.high}
             rows.append(pd.DataFrame(head | raw | {"method": BCA, "note": notes(means)}))
-            point, low, high, note = _corrected(observed, rates, resamples, confidence, seed)
+            point, low, high, note = _corrected(observed, rates, resampling)
             fixed = {"estimator": corrected, "estimate": point, "low": low, "high": high}
             method = f"confusion matrix inverted by non-negative least squares; {BCA}"
             rows.append(pd.DataFrame(head | fixed | {"method": method, "note": note}))
@@ -113,10 +110,7 @@ def neutral_shares_by_activity(
     predictions: pd.DataFrame,
     groups: Sequence[str],
     neutral: str,
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Age shares of each activity's neutral images: counts, and counts corrected with the pooled confusion.
 
@@ -150,20 +144,21 @@ def neutral_shares_by_activity(
         }
         share = counts / n[:, None]
         raw = pd.DataFrame(head | {"estimator": COUNTS, "estimate": share.ravel()})
-        rows.append(with_wilson(raw, confidence).assign(method="Wilson over seeds", note=""))
+        rows.append(with_wilson(raw, resampling.confidence).assign(method="Wilson over seeds", note=""))
         _, rates = _per_activity(part, groups, neutral, hard=True)
         pooled = _weighted(rates, np.ones((1, len(rates))))[0]
         corrected = pd.DataFrame(head | {"estimator": CORRECTED[COUNTS], "estimate": np.nan})
         corrected = corrected.assign(low=np.nan, high=np.nan, note=_confusion_note(pooled))
         if len(counts) and np.isfinite(pooled).all():
-            drawn = np.concatenate(list(_resampled(rates, resamples, seed)))
+            drawn = np.concatenate(list(_resampled(rates, resampling)))
             usable = drawn[np.isfinite(drawn).all((1, 2))]
-            rng = np.random.default_rng([seed, resamples, 2])
+            rng = np.random.default_rng([resampling.seed, resampling.resamples, 2])
             corrected["estimate"] = unmix(pooled, share).ravel()
+            levels = [(1 - resampling.confidence) / 2, (1 + resampling.confidence) / 2]
             limits = []
             for count in counts:
                 draws = unmix(usable, rng.dirichlet(count + 0.5, len(usable)))
-                limits.append(np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).T)
+                limits.append(np.quantile(draws, levels, axis=0).T)
             corrected[["low", "high"]] = np.concatenate(limits)
             # An estimate on the boundary lies outside the draws' central part.
             corrected["low"] = corrected[["low", "estimate"]].min(axis=1)
@@ -175,7 +170,7 @@ def neutral_shares_by_activity(
 
 
 def _corrected(
-    observed: np.ndarray, rates: np.ndarray, resamples: int, confidence: float, seed: int
+    observed: np.ndarray, rates: np.ndarray, resampling: Resampling
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """Corrected shares with BCa limits from joint resamples of neutral and marked images."""
     n, k = observed.shape
@@ -188,23 +183,22 @@ def _corrected(
     point = unmix(ones[1:], ones[0])
     if n < 2:
         return point, nothing, nothing, "one activity: no interval"
-    drawn = np.concatenate(list(_resampled(stacked, resamples, seed)))
+    drawn = np.concatenate(list(_resampled(stacked, resampling)))
     replicates = unmix(drawn[:, 1:], drawn[:, 0])
     replicates = replicates[np.isfinite(replicates).all(1)]
     left_out = _weighted(stacked, 1 - np.eye(n))
     jackknife = unmix(left_out[:, 1:], left_out[:, 0])
     # An activity that alone holds a group's images leaves no confusion matrix behind: no influence is known.
     influence = np.nan_to_num(np.nanmean(jackknife, axis=0) - jackknife)
-    low, high = bca_limits(point, replicates.T, influence, confidence)
+    low, high = bca_limits(point, replicates.T, influence, resampling.confidence)
     if (point == 0).any() and not note:
         note = "a share is at its bound of zero"
     return point, low, high, note
 
 
-def _resampled(stacked: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _resampled(stacked: np.ndarray, resampling: Resampling) -> Iterator[np.ndarray]:
     """Means over resampled activities, in blocks of resamples."""
-    rng = np.random.default_rng([seed, len(stacked)])
-    for _, weights in resample_weights(len(stacked), resamples, rng):
+    for _, weights in resampling.weights(len(stacked)):
         yield _weighted(stacked, weights)
 
 

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from untold.statistics.resampling import mean_intervals
+from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import BCA, notes, seed_average, tabulate
 
 KEYS = ["dataset", "space"]
 
 
-def confusion(
-    predictions: pd.DataFrame, groups: Sequence[str], *, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> pd.DataFrame:
     """How marked images, whose group is known, are classified.
 
     Returns
@@ -35,7 +33,7 @@ def confusion(
     by = [*KEYS, "group", "predicted"]
     matrix, counts = seed_average(_long(marked, groups, hard=True), by)
     soft, _ = seed_average(_long(marked, groups, hard=False), by)
-    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(matrix.to_numpy(), resampling)
     frame = tabulate(matrix, counts, means)
     return frame.assign(probability=soft.mean().to_numpy(), method=BCA, note=notes(means))
 
@@ -64,9 +62,7 @@ def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10
     return pd.concat([each, every.reset_index().assign(bin=np.nan)], ignore_index=True)
 
 
-def adherence(
-    predictions: pd.DataFrame, groups: Sequence[str], *, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def adherence(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> pd.DataFrame:
     """Share of marked images whose predicted group is the asked one.
 
     Returns
@@ -84,7 +80,7 @@ def adherence(
     long = marked[[*KEYS, "activity_id", "seed", "group"]].assign(value=value)
     both = pd.concat([long, long.assign(group="all marked")])
     matrix, counts = seed_average(both, [*KEYS, "group"])
-    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(matrix.to_numpy(), resampling)
     return tabulate(matrix, counts, means).assign(method=BCA, note=notes(means))
 
 

@@ -1,10 +1,12 @@
 """Whether the audit finds the bias that was planted (method.md section 8)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import wilson
+from untold.statistics.resampling import Resampling, wilson
 
 KEYS = ("dataset", "space", "metric", "estimator", "group")
 
@@ -31,9 +33,7 @@ def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.Dat
     return (wide[pair[0]] - wide[pair[1]]).rename(value).reset_index().assign(group="-".join(pair))
 
 
-def recovery(
-    planted: pd.DataFrame, estimated: pd.DataFrame, *, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def recovery(planted: pd.DataFrame, estimated: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """Planted against estimated values over activities, per space and estimator.
 
     Parameters
@@ -43,7 +43,7 @@ def recovery(
     estimated : DataFrame
         Any of dataset, space, metric, estimator; group, activity_id, estimate, and low, high where there are
         intervals. `share_gap` makes the rows of a difference.
-    resamples, confidence, seed
+    resampling : Resampling
         Of the BCa bootstrap over activities.
 
     Returns
@@ -65,9 +65,9 @@ def recovery(
         pair = part.dropna(subset=["planted", "estimate"])
         x, y = pair["planted"].to_numpy(), pair["estimate"].to_numpy()
         for quantity, statistic in STATISTICS.items():
-            row = _bootstrapped(x, y, statistic, resamples, confidence, seed)
+            row = _bootstrapped(x, y, statistic, resampling)
             rows.append(dict(zip(keys, cell, strict=True)) | {"quantity": quantity} | row)
-        row = _coverage(pair, confidence)
+        row = _coverage(pair, resampling.confidence)
         rows.append(dict(zip(keys, cell, strict=True)) | {"quantity": "coverage"} | row)
     columns = ["quantity", "n", "estimate", "low", "high", "method", "note"]
     return pd.DataFrame(rows, columns=[*keys, *columns])
@@ -98,7 +98,9 @@ STATISTICS = {
 }
 
 
-def _bootstrapped(x, y, statistic, resamples: int, confidence: float, seed: int) -> dict[str, object]:
+def _bootstrapped(
+    x: np.ndarray, y: np.ndarray, statistic: Callable[..., np.ndarray], resampling: Resampling
+) -> dict[str, object]:
     row = {"n": len(x), "estimate": np.nan, "low": np.nan, "high": np.nan}
     row |= {"method": "BCa bootstrap over activities", "note": ""}
     if len(x) < 3:
@@ -108,10 +110,18 @@ def _bootstrapped(x, y, statistic, resamples: int, confidence: float, seed: int)
         return row | {"note": "planted or estimated values are all the same"}
     if np.allclose(x, y, rtol=0, atol=1e-12):
         return row | {"note": "estimated equals planted: no interval"}
-    rng = np.random.default_rng([seed, len(x)])
-    settings = {"n_resamples": resamples, "confidence_level": confidence, "method": "BCa", "batch": 1000}
-    found = stats.bootstrap((x, y), statistic, paired=True, vectorized=True, rng=rng, **settings)
-    row["low"], row["high"] = found.confidence_interval
+    bootstrap = stats.bootstrap(
+        (x, y),
+        statistic,
+        paired=True,
+        vectorized=True,
+        n_resamples=resampling.resamples,
+        confidence_level=resampling.confidence,
+        method="BCa",
+        batch=1000,
+        rng=np.random.default_rng([resampling.seed, len(x)]),
+    )
+    row["low"], row["high"] = bootstrap.confidence_interval
     return row if np.isfinite(row["low"]) else row | {"note": "a resample has no variation: no interval"}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import mean_intervals
+from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import (
     BCA,
     CELL,
@@ -50,10 +50,8 @@ def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFr
 def nearest_group(
     similarity: pd.DataFrame,
     groups: Sequence[str],
+    resampling: Resampling,
     *,
-    resamples: int,
-    confidence: float,
-    seed: int,
     by: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Share of neutral images that are nearest to each group.
@@ -62,7 +60,7 @@ def nearest_group(
     ----------
     groups : sequence of str
         See `nearest_images`.
-    resamples, confidence, seed
+    resampling : Resampling
         Of the BCa bootstrap over activities.
     by : sequence of str
         More keys, ``["category"]`` for a table per category.
@@ -79,10 +77,10 @@ def nearest_group(
     method.md section 7.
     """
     matrix, counts = seed_average(nearest_images(similarity, groups), [*CELL, "group", *by])
-    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(matrix.to_numpy(), resampling)
     frame = tabulate(matrix, counts, means).assign(expected=1 / len(groups), method=BCA, note=notes(means))
     unanimous = means.constant & np.isin(means.estimate, (0.0, 1.0))
-    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], confidence)[["low", "high"]]
+    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], resampling.confidence)[["low", "high"]]
     frame.loc[unanimous, ["method", "note"]] = ["Wilson over activities", "the same in every activity"]
     return frame
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import mean_intervals
+from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import BCA, CELL, floor_to_ceiling, notes
 
 # Activities share this many sums for the floor's jackknife: its memory does not grow with the study.
@@ -33,7 +33,7 @@ class ReferenceSums:
     >>> sums = ReferenceSums("neutral")
     >>> unit = np.eye(4)
     >>> sums.add(unit, ["a", "a", "b", "b"], ["neutral"] * 4, [0, 1, 0, 1])
-    >>> sums.table("dino", resamples=100, confidence=0.95, seed=0)[["floor", "ceiling"]].to_numpy().tolist()
+    >>> sums.table("dino", Resampling(100, 99, 0.95, seed=0))[["floor", "ceiling"]].to_numpy().tolist()
     [[0.0, 0.0]]
     """
 
@@ -103,7 +103,7 @@ class ReferenceSums:
             crossed = (total @ marked.sum(0) - same_seed) / pairs if pairs else np.nan
             self.crossed.append((activity, str(group), crossed))
 
-    def table(self, space: str, *, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+    def table(self, space: str, resampling: Resampling) -> pd.DataFrame:
         """Floor and ceiling of the space.
 
         Returns
@@ -120,9 +120,9 @@ class ReferenceSums:
         """
         names = sorted(self.ceilings)
         ceilings = np.array([self.ceilings[name] for name in names])[:, None]
-        means = mean_intervals(ceilings, resamples=resamples, confidence=confidence, seed=seed)
+        means = mean_intervals(ceilings, resampling)
         n = int(sum(scalars[3] for scalars in self.bucket_scalars.values()))
-        floor, half = self._floor(confidence)
+        floor, half = self._floor(resampling.confidence)
         why = []
         if not np.isfinite(floor):
             why.append("fewer than two activities: no floor")
@@ -138,7 +138,7 @@ class ReferenceSums:
         }
         return pd.DataFrame([row])
 
-    def cross_seed(self, space: str, *, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+    def cross_seed(self, space: str, resampling: Resampling) -> pd.DataFrame:
         """Similarity of neutral images to a group's images of other seeds, as a share of floor to ceiling.
 
         Paired noise makes two images of one seed alike whatever their prompts; other seeds take that away.
@@ -155,10 +155,10 @@ class ReferenceSums:
         """
         frame = pd.DataFrame(self.crossed, columns=["activity_id", "group", "value"])
         matrix = frame.pivot(index="activity_id", columns="group", values="value")
-        means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+        means = mean_intervals(matrix.to_numpy(), resampling)
         table = pd.DataFrame({"space": space, "metric": "cosine", "group": matrix.columns, "n": means.n})
         table = table.assign(n_seeds=len(self.seeds), estimate=means.estimate, low=means.low, high=means.high)
-        reference = self.table(space, resamples=resamples, confidence=confidence, seed=seed)
+        reference = self.table(space, resampling)
         table = normalise(table, reference).assign(method=BCA, note=notes(means))
         table.loc[table["n"] == 0, "note"] = "one seed: no image of another seed"
         return table

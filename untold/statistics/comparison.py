@@ -5,21 +5,19 @@ from itertools import combinations
 
 import pandas as pd
 
-from untold.statistics.resampling import mean_intervals
+from untold.statistics.resampling import Resampling, mean_intervals
 
 KEYS = ["space", "metric", "contrast"]
 
 
-def differences(
-    activities: Mapping[str, pd.DataFrame], *, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def differences(activities: Mapping[str, pd.DataFrame], resampling: Resampling) -> pd.DataFrame:
     """How much the gap of one study exceeds that of another, over the activities that both have.
 
     Parameters
     ----------
     activities : mapping of study to DataFrame
         Each study's table ``activities``: the gap of every activity, averaged over its seeds.
-    resamples, confidence, seed
+    resampling : Resampling
         Of the BCa bootstrap over activities (method.md section 6).
 
     Returns
@@ -33,7 +31,7 @@ def differences(
         both = one.merge(two, on=[*KEYS, "activity_id"], suffixes=("", "_other"))
         for place, part in both.groupby(KEYS):
             gap = (part["estimate"] - part["estimate_other"]).to_numpy(float)[:, None]
-            found = mean_intervals(gap, resamples=resamples, confidence=confidence, seed=seed)
+            found = mean_intervals(gap, resampling)
             row = dict(zip(KEYS, place, strict=True)) | {"study": first, "other_study": second, "n": int(found.n[0])}
             note = "fewer than two shared activities" if found.n[0] < 2 else ""
             note = "the same in every activity" if found.constant[0] and not note else note

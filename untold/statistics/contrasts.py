@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import ROUNDING, mean_intervals, sign_flip
+from untold.statistics.resampling import ROUNDING, Resampling, column_means, mean_intervals, sign_flip
 from untold.statistics.tidy import (
     BCA,
     CELL,
@@ -30,7 +30,7 @@ from untold.statistics.tidy import standard_deviation as standard_deviation
 FLIP = f"{BCA}; sign-flip permutation; Holm"
 
 
-def group_means(similarity: pd.DataFrame, *, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+def group_means(similarity: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """Mean similarity of each group to neutral: the original study's table, with intervals.
 
     Returns
@@ -43,18 +43,15 @@ def group_means(similarity: pd.DataFrame, *, resamples: int, confidence: float, 
     method.md sections 3 and 6.
     """
     matrix, counts = seed_average(similarity, [*CELL, "group"])
-    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(matrix.to_numpy(), resampling)
     return tabulate(matrix, counts, means).assign(method=BCA, note=notes(means))
 
 
 def contrasts(
     similarity: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
+    resampling: Resampling,
     *,
-    resamples: int,
-    permutations: int,
-    confidence: float,
-    seed: int,
     reference: pd.DataFrame | None = None,
     primary: Sequence[str] = PRIMARY_METRICS,
 ) -> pd.DataFrame:
@@ -66,12 +63,8 @@ def contrasts(
         The long similarity table.
     pairs : sequence of (group, group)
         ``(a, b)`` gives the contrast ``a-b``: positive when neutral is nearer to a.
-    resamples, permutations : int
-        Numbers of bootstrap resamples and of sign flips.
-    confidence : float
-        In (0, 1).
-    seed : int
-        Of the resampling.
+    resampling : Resampling
+        Of the bootstrap and the sign flips.
     reference : DataFrame, optional
         `untold.similarity.reference`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
         units.
@@ -96,10 +89,7 @@ def contrasts(
     frame = _tested(
         differences(similarity, pairs),
         [*CELL, "contrast"],
-        resamples=resamples,
-        permutations=permutations,
-        confidence=confidence,
-        seed=seed,
+        resampling,
     )
     frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary))
     frame["gap_units"] = frame["estimate"] / floor_to_ceiling(frame, reference)
@@ -108,7 +98,7 @@ def contrasts(
 
 
 def net_of_placebo(
-    similarity: pd.DataFrame, groups: Sequence[str], placebos: Sequence[str], **settings: object
+    similarity: pd.DataFrame, groups: Sequence[str], placebos: Sequence[str], resampling: Resampling
 ) -> pd.DataFrame:
     """What a group's modifier did to the similarity beyond what any modifier does.
 
@@ -123,7 +113,7 @@ def net_of_placebo(
         The long similarity table with the placebos among its groups.
     groups, placebos : sequence of str
         Groups to correct, and the placebo groups whose mean is the reference.
-    **settings
+    resampling : Resampling
         As for `contrasts`.
 
     Returns
@@ -140,17 +130,13 @@ def net_of_placebo(
     mean = placebo.groupby(keys, observed=True)["value"].mean().reset_index().assign(group="placebo")
     marked = similarity[similarity["group"].isin(groups)]
     both = pd.concat([marked, mean], ignore_index=True)
-    return contrasts(both, [(group, "placebo") for group in groups], **settings)
+    return contrasts(both, [(group, "placebo") for group in groups], resampling)
 
 
 def by_category(
     similarity: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
-    *,
-    resamples: int,
-    permutations: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Contrasts inside each category of activities, ranked from the largest gap.
 
@@ -167,10 +153,7 @@ def by_category(
     frame = _tested(
         differences(similarity, pairs),
         [*CELL, "contrast", "category"],
-        resamples=resamples,
-        permutations=permutations,
-        confidence=confidence,
-        seed=seed,
+        resampling,
     )
     return _ranked(frame, f"{BCA}; sign-flip permutation; Benjamini-Hochberg")
 
@@ -216,9 +199,7 @@ def by_activity(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, c
     return _ranked(frame.drop(columns=["spread", "least", "most"]), "t over seeds; Benjamini-Hochberg")
 
 
-def page_trend(
-    similarity: pd.DataFrame, order: Sequence[str], *, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def page_trend(similarity: pd.DataFrame, order: Sequence[str], resampling: Resampling) -> pd.DataFrame:
     """Page's test that similarity to neutral falls, or rises, along the ordered groups.
 
     Parameters
@@ -258,7 +239,7 @@ def page_trend(
             rows.append(row)
     matrix = pd.DataFrame(rhos)
     matrix.columns = matrix.columns.set_names([*CELL, "contrast"])
-    means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(matrix.to_numpy(), resampling)
     frame = tabulate(matrix, None, means).merge(pd.DataFrame(rows), on=[*CELL, "contrast"])
     frame["note"] = notes(means)
     frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
@@ -298,7 +279,7 @@ def equivalence(
         raise ValueError(f"margin: must be positive, got {margin}")
     matrix, counts = seed_average(differences(similarity, pairs), [*CELL, "contrast"])
     values = matrix.to_numpy()
-    means = mean_intervals(values, resamples=1, confidence=confidence, seed=0)
+    means = column_means(values)
     frame = tabulate(matrix, counts, means)
     frame["note"] = notes(means)
     frame["margin"] = margin
@@ -319,14 +300,12 @@ def equivalence(
     return in_column_order(frame)
 
 
-def _tested(
-    frame: pd.DataFrame, by: list[str], *, resamples: int, permutations: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def _tested(frame: pd.DataFrame, by: list[str], resampling: Resampling) -> pd.DataFrame:
     matrix, counts = seed_average(frame, by)
     values = matrix.to_numpy()
-    means = mean_intervals(values, resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(values, resampling)
     table = tabulate(matrix, counts, means)
-    table["p"] = sign_flip(values, permutations=permutations, seed=seed)
+    table["p"] = sign_flip(values, resampling)
     with np.errstate(divide="ignore", invalid="ignore"):
         table["d_z"] = np.where(means.constant, np.nan, means.estimate / standard_deviation(values))
         table["share_positive"] = np.where(means.n > 0, (values > 0).sum(0) / means.n, np.nan)

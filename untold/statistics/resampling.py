@@ -6,7 +6,7 @@ loop per cell.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
@@ -15,6 +15,55 @@ from scipy import special, stats
 BLOCK_CELLS = 1 << 16
 # Differences below this share of a column's scale are rounding, not data: equal values must count as ties.
 ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are bootstrapped and differences tested (method.md section 6).
+
+    Attributes
+    ----------
+    resamples : int
+        Bootstrap resamples of the activities.
+    permutations : int
+        Sign flips of a permutation test.
+    confidence : float
+        Coverage of the intervals, in (0, 1).
+    seed : int
+        Draws depend on it and on the number of activities only: columns with as many activities share them.
+    """
+
+    resamples: int
+    permutations: int
+    confidence: float
+    seed: int
+
+    def weights(self, n: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Draw how often each of ``n`` units occurs in each bootstrap resample, in blocks.
+
+        Yields
+        ------
+        slice, ndarray of shape (block, n)
+            The resamples of this block and their counts; every row sums to ``n``. The blocks do not change the draws.
+        """
+        rng = np.random.default_rng([self.seed, n])
+        for block in _blocks(self.resamples, n):
+            rows = block.stop - block.start
+            index = rng.integers(0, n, (rows, n))
+            index += np.arange(rows)[:, None] * n
+            yield block, np.bincount(index.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+    def signs(self, n: int) -> Iterator[np.ndarray]:
+        """Draw a random sign for each of ``n`` units in each permutation, in blocks.
+
+        Yields
+        ------
+        ndarray of shape (block, n)
+            -1.0 or 1.0.
+        """
+        rng = np.random.default_rng([self.seed, n, 1])
+        for block in _blocks(self.permutations, n):
+            yield rng.integers(0, 2, (block.stop - block.start, n), dtype=np.int8) * 2.0 - 1.0
 
 
 @dataclass(frozen=True)
@@ -35,30 +84,6 @@ def _blocks(rows: int, width: int) -> Iterator[slice]:
     step = max(1, BLOCK_CELLS // max(width, 1))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
-
-
-def resample_weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[tuple[slice, np.ndarray]]:
-    """Draw how often each of ``n`` units occurs in each bootstrap resample, in blocks.
-
-    Parameters
-    ----------
-    n : int
-        Number of units (activities).
-    resamples : int
-        Number of resamples.
-    rng : numpy.random.Generator
-        Source of the draws; the blocks do not change the stream.
-
-    Yields
-    ------
-    slice, ndarray of shape (block, n)
-        The resamples of this block and their counts; every row sums to ``n``.
-    """
-    for block in _blocks(resamples, n):
-        rows = block.stop - block.start
-        index = rng.integers(0, n, (rows, n))
-        index += np.arange(rows)[:, None] * n
-        yield block, np.bincount(index.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
 
 def bca_limits(
@@ -124,7 +149,26 @@ def _quantile(ordered: np.ndarray, level: np.ndarray) -> np.ndarray:
     return ordered[rows, lower] + (position - lower) * (ordered[rows, upper] - ordered[rows, lower])
 
 
-def mean_intervals(values: np.ndarray, *, resamples: int, confidence: float, seed: int, expand: bool = True) -> Means:
+def column_means(values: np.ndarray) -> Means:
+    """Means over activities without intervals: ``low`` and ``high`` are NaN.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_activities, n_columns)
+        Not finite where an activity has no value.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(values)
+    n = finite.sum(0)
+    filled = np.where(finite, values, 0.0)
+    estimate = np.divide(filled.sum(0), n, out=np.full(values.shape[1], np.nan), where=n > 0)
+    spread = np.where(finite, np.abs(values - estimate), 0.0).max(0, initial=0)
+    constant = (n > 0) & (spread <= ROUNDING * np.abs(filled).max(0, initial=0))
+    unknown = np.full_like(estimate, np.nan)
+    return Means(n, estimate, unknown, unknown, constant)
+
+
+def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool = True) -> Means:
     """Means over activities with BCa bootstrap intervals.
 
     Activities are resampled; each brings the average over its own seeds, which are nested in it. Their
@@ -135,12 +179,7 @@ def mean_intervals(values: np.ndarray, *, resamples: int, confidence: float, see
     ----------
     values : ndarray of shape (n_activities, n_columns)
         Not finite where an activity has no value: each column is resampled over its own activities only.
-    resamples : int
-        Bootstrap resamples.
-    confidence : float
-        In (0, 1).
-    seed : int
-        Draws depend on it and on a column's number of activities, not on the other columns.
+    resampling : Resampling
     expand : bool
         See `bca_limits`.
 
@@ -154,39 +193,31 @@ def mean_intervals(values: np.ndarray, *, resamples: int, confidence: float, see
     method.md section 6.
     """
     values = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(values)
-    n = finite.sum(0)
-    filled = np.where(finite, values, 0.0)
-    estimate = np.divide(filled.sum(0), n, out=np.full(values.shape[1], np.nan), where=n > 0)
-    spread = np.where(finite, np.abs(values - estimate), 0.0).max(0, initial=0)
-    constant = (n > 0) & (spread <= ROUNDING * np.abs(filled).max(0, initial=0))
-    low, high = np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
-    todo = np.flatnonzero((n > 1) & ~constant)
+    means = column_means(values)
+    low, high = means.low.copy(), means.high.copy()
+    todo = np.flatnonzero((means.n > 1) & ~means.constant)
     if todo.size:
-        patterns, member = np.unique(finite[:, todo], axis=1, return_inverse=True)
+        patterns, member = np.unique(np.isfinite(values[:, todo]), axis=1, return_inverse=True)
         for number, rows in enumerate(patterns.T):
             columns = todo[member.ravel() == number]
-            centred = values[np.ix_(rows, columns)] - estimate[columns]
-            replicates = np.empty((len(columns), resamples))
-            rng = np.random.default_rng([seed, len(centred)])
-            for block, weights in resample_weights(len(centred), resamples, rng):
+            centred = values[np.ix_(rows, columns)] - means.estimate[columns]
+            replicates = np.empty((len(columns), resampling.resamples))
+            for block, weights in resampling.weights(len(centred)):
                 replicates[:, block] = (weights @ centred).T / len(centred)
-            below, above = bca_limits(np.zeros(len(columns)), replicates, centred, confidence, expand)
-            low[columns], high[columns] = estimate[columns] + below, estimate[columns] + above
-    return Means(n, estimate, low, high, constant)
+            below, above = bca_limits(np.zeros(len(columns)), replicates, centred, resampling.confidence, expand)
+            low[columns], high[columns] = means.estimate[columns] + below, means.estimate[columns] + above
+    return replace(means, low=low, high=high)
 
 
-def sign_flip(values: np.ndarray, *, permutations: int, seed: int) -> np.ndarray:
+def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     """Two-sided paired permutation test of a zero mean by flipping the signs of whole activities.
 
     Parameters
     ----------
     values : ndarray of shape (n_activities, n_columns)
         Differences; not finite where an activity has none.
-    permutations : int
-        Number m of random flips.
-    seed : int
-        All columns see the same flips.
+    resampling : Resampling
+        Gives the number m of random flips; all columns see the same ones.
 
     Returns
     -------
@@ -204,17 +235,10 @@ def sign_flip(values: np.ndarray, *, permutations: int, seed: int) -> np.ndarray
     scale = np.abs(filled).sum(0)
     bound = np.abs(filled.sum(0)) - ROUNDING * scale
     extreme = np.zeros(values.shape[1], dtype=np.int64)
-    for signs in sign_blocks(len(values), permutations, seed):
+    for signs in resampling.signs(len(values)):
         extreme += (np.abs(signs @ filled) >= bound).sum(0)
-    p = (extreme + 1) / (permutations + 1)
+    p = (extreme + 1) / (resampling.permutations + 1)
     return np.where((finite.sum(0) > 1) & (scale > 0), p, np.nan)
-
-
-def sign_blocks(n: int, permutations: int, seed: int) -> Iterator[np.ndarray]:
-    """Random signs, -1.0 or 1.0, of shape (block, n) until ``permutations`` rows are drawn."""
-    rng = np.random.default_rng([seed, n, 1])
-    for block in _blocks(permutations, n):
-        yield rng.integers(0, 2, (block.stop - block.start, n), dtype=np.int8) * 2.0 - 1.0
 
 
 def wilson(

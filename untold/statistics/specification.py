@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from untold.statistics.resampling import mean_intervals, sign_blocks
+from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import CELL, differences, notes, seed_average, tabulate
 
 ALL_SEEDS = "all"
@@ -12,11 +12,7 @@ ALL_SEEDS = "all"
 def specification_curve(
     similarity: pd.DataFrame,
     pair: tuple[str, str],
-    *,
-    resamples: int,
-    permutations: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One contrast in every space x metric x template x seed subset, and how far these agree.
 
@@ -26,12 +22,8 @@ def specification_curve(
         The long similarity table; a column template is one more choice.
     pair : (group, group)
         The contrast.
-    resamples, permutations : int
-        Bootstrap resamples of each specification, sign flips of the joint test.
-    confidence : float
-        In (0, 1).
-    seed : int
-        Of the resampling.
+    resampling : Resampling
+        Of the bootstrap of each specification and of the sign flips of the joint test.
 
     Returns
     -------
@@ -52,7 +44,7 @@ def specification_curve(
     gaps = differences(similarity, [pair])
     matrix, counts = seed_average(_seed_subsets(gaps), choices)
     values = matrix.to_numpy()
-    means = mean_intervals(values, resamples=resamples, confidence=confidence, seed=seed)
+    means = mean_intervals(values, resampling)
     curve = tabulate(matrix, counts, means).drop(columns="n_seeds")
     spread = np.where(means.constant, np.nan, pd.DataFrame(values).std(ddof=1).to_numpy())
     curve["d_z"] = means.estimate / spread
@@ -63,7 +55,7 @@ def specification_curve(
     for dataset, part in curve.groupby("dataset"):
         members = part.index[part["d_z"].notna()]
         scaled = values[:, members] / spread[members]
-        p = _joint_test(scaled, permutations, seed) if len(members) else np.nan
+        p = _joint_test(scaled, resampling) if len(members) else np.nan
         median = part["d_z"].median()
         toward = np.sign(median)
         found = ((part["low"] > 0) | (part["high"] < 0)).loc[members]
@@ -99,12 +91,12 @@ def _seed_subsets(gaps: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _joint_test(scaled: np.ndarray, permutations: int, seed: int) -> float:
+def _joint_test(scaled: np.ndarray, resampling: Resampling) -> float:
     """Two-sided p of the median effect when an activity's sign flips in all specifications at once."""
     finite = np.isfinite(scaled)
     filled, n = np.where(finite, scaled, 0.0), finite.sum(0)
     observed = abs(np.median(filled.sum(0) / n))
     extreme = 0
-    for signs in sign_blocks(len(filled), permutations, seed):
+    for signs in resampling.signs(len(filled)):
         extreme += (np.abs(np.median(signs @ filled / n, axis=1)) >= observed * (1 - 1e-12)).sum()
-    return (extreme + 1) / (permutations + 1)
+    return (extreme + 1) / (resampling.permutations + 1)

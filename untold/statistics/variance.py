@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import ROUNDING, bca_limits, resample_weights
+from untold.statistics.resampling import ROUNDING, Resampling, bca_limits
 from untold.statistics.tidy import CELL, by_group, differences, floor_to_ceiling
 
 ACTIVITY, SEED, INTERACTION, RESIDUAL = "activity", "seed", "activity x seed", "residual"
@@ -20,10 +20,7 @@ MOST_SEEDS = 10_000
 def variance_components(
     similarity: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Variance of similarities and of gaps between activities, seeds, activity x seed, and residual.
 
@@ -40,12 +37,8 @@ def variance_components(
         The long similarity table.
     pairs : sequence of (group, group)
         Contrasts; their groups are the replicates of ``all groups``.
-    resamples : int
-        Bootstrap resamples of activities for the intervals.
-    confidence : float
-        In (0, 1).
-    seed : int
-        Of the resampling.
+    resampling : Resampling
+        Of the bootstrap over activities for the intervals.
 
     Returns
     -------
@@ -67,9 +60,9 @@ def variance_components(
         frames = {ALL_GROUPS: part.droplevel(CELL)}
         frames |= {f"{a}-{b}": gaps.loc[(*cell, f"{a}-{b}")].to_frame() for a, b in pairs}
         cubes |= {(*cell, contrast): _cube(frame) for contrast, frame in frames.items()}
-    replicates = _replicates([cube for cube in cubes.values() if not _hindrance(cube)], resamples, seed)
+    replicates = _replicates([cube for cube in cubes.values() if not _hindrance(cube)], resampling)
     rows = [
-        _table(cube, replicates, confidence).assign(**dict(zip([*CELL, "contrast"], key, strict=True)))
+        _table(cube, replicates, resampling.confidence).assign(**dict(zip([*CELL, "contrast"], key, strict=True)))
         for key, cube in cubes.items()
     ]
     frame = pd.concat(rows, ignore_index=True)
@@ -227,11 +220,11 @@ def _hindrance(cube: np.ndarray) -> str:
     return ""
 
 
-def _replicates(cubes: list[np.ndarray], resamples: int, seed: int) -> dict[int, np.ndarray]:
+def _replicates(cubes: list[np.ndarray], resampling: Resampling) -> dict[int, np.ndarray]:
     """Bootstrap summaries of each cube, by its identity; cubes of as many activities share their draws."""
-    drawn = {id(cube): np.empty((resamples, 6)) for cube in cubes}
+    drawn = {id(cube): np.empty((resampling.resamples, 6)) for cube in cubes}
     for n in sorted({len(cube) for cube in cubes}):
-        for block, weights in resample_weights(n, resamples, np.random.default_rng([seed, n])):
+        for block, weights in resampling.weights(n):
             for cube in cubes:
                 if len(cube) == n:
                     drawn[id(cube)][block] = _summary(estimate_components(cube, weights), cube.shape[1])
