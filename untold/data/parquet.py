@@ -66,6 +66,13 @@ def count_rows(path: Path) -> int:
         return pq.read_metadata(path).num_rows
 
 
+def array_size(path: Path, column: str) -> int:
+    """How many numbers each row of a column of arrays holds, without reading it."""
+    with _named(path):
+        kind = pq.read_schema(path).field(column).type
+    return math.prod(kind.shape) if isinstance(kind, pa.FixedShapeTensorType) else kind.list_size
+
+
 def write_arrays(
     path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]
 ) -> None:

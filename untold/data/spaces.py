@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 from collections.abc import Sequence, Set
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from untold.data.parquet import count_rows, read_arrays, read_table
+from untold.data.parquet import array_size, count_rows, read_arrays, read_table
 
 log = logging.getLogger(__name__)
 
 
-# Directions that stand for the many of a space too large to be held; cosines keep to about 1 / sqrt(512).
+# Numbers that stand for a row of a space too large to be held.
 DIRECTIONS = 512
 
 
@@ -68,32 +67,50 @@ def read_sample(
     -------
     keys : ndarray of str, shape (n,)
     values : ndarray of shape (n, ...) or (n, DIRECTIONS)
-
-    References
-    ----------
-    Charikar, Chen and Farach-Colton (2002): each coordinate is added to one random place with a random sign, which
-    costs as much as reading it.
     """
     count = sum(count_rows(path) for path in vectors) if wanted is None else len(wanted)
-    directions, parts = None, []
+    size = array_size(vectors[0], column)
+    directions = None
+    if largest is not None and 4 * count * size > largest:
+        parent = vectors[0].parent
+        log.warning("%s: %d x %d numbers are read through %d random directions", parent, count, size, DIRECTIONS)
+        directions = Directions(size)
+    parts = []
     for path in vectors:
         keys, values = read_arrays(path, column)
-        size = math.prod(values.shape[1:])
-        if directions is None and largest is not None and 4 * count * size > largest:
-            log.warning(
-                "%s: %d x %d numbers are read through %d random directions", path.parent, count, size, DIRECTIONS
-            )
-            rng = np.random.default_rng(DIRECTIONS)
-            places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.float32([-1, 1]), size)
-            directions = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
         if wanted is not None:
             rows = np.array([key in wanted for key in keys], dtype=bool)
             keys, values = keys[rows], values[rows]
-        if directions is not None:
-            blocks = np.array_split(values.reshape(len(values), size), len(values) // BLOCK + 1)
-            values = np.concatenate([block.astype(np.float32) @ directions for block in blocks])
-        parts.append((keys, values))
+        parts.append((keys, directions(values) if directions else values))
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([values for _, values in parts])
+
+
+class Directions:
+    """Random directions that stand for the many dimensions of a space; cosines keep to about 1 / sqrt(512).
+
+    Each coordinate is added to one random place with a random sign, which costs as much as reading it: the count sketch
+    that SciPy calls Clarkson-Woodruff's.
+
+    Parameters
+    ----------
+    size : int
+        Numbers in a row.
+
+    References
+    ----------
+    Charikar, Chen and Farach-Colton (2002), Finding frequent items in data streams.
+    """
+
+    def __init__(self, size: int) -> None:
+        rng = np.random.default_rng(DIRECTIONS)
+        places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.float32([-1, 1]), size)
+        self.matrix = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Rows of shape (n, ...) as float32 of shape (n, DIRECTIONS)."""
+        rows = values.reshape(len(values), self.matrix.shape[0])
+        blocks = np.array_split(rows, len(rows) // BLOCK + 1)
+        return np.concatenate([block.astype(np.float32) @ self.matrix for block in blocks])
 
 
 def read_space(

@@ -8,6 +8,8 @@ import pandas as pd
 from untold.statistics.resampling import Resampling, bca_limits
 from untold.statistics.tidy import CELL
 
+UNKNOWN = dict.fromkeys(("estimate", "low", "high", "r_squared"), np.nan)
+
 
 def implied_age(
     grid: pd.DataFrame,
@@ -45,41 +47,70 @@ def implied_age(
     keys = [*CELL, *by]
     if grid["age"].nunique() < 3:
         raise ValueError("grid: a quadratic needs at least three ages")
-    ages = np.sort(grid["age"].unique()).astype(float)
-    centre, half = (ages[0] + ages[-1]) / 2, (ages[-1] - ages[0]) / 2
-    powers = np.vander((ages - centre) / half, 3, increasing=True)
-    fit = np.linalg.pinv(powers)
+    quadratic = Quadratic(np.sort(grid["age"].unique()).astype(float))
     grid = grid.sort_values([*keys, unit, "age"])
     means = grid.groupby([*keys, unit, "age"])["value"].mean().unstack("age").sort_index(axis=1)
     rows = []
     for cell, part in means.groupby(keys):
         curves = part.dropna().to_numpy()
-        n = len(curves)
-        row = dict(zip(keys, cell, strict=True)) | {"n": n, "estimate": np.nan, "low": np.nan, "high": np.nan}
-        row |= {"r_squared": np.nan, "note": f"no {unit} has the whole grid"}
-        if n:
-            mean = curves.mean(0)
-            best, inner = _peak(mean @ fit.T)
-            residual, spread = ((mean - powers @ (fit @ mean)) ** 2).sum(), ((mean - mean.mean()) ** 2).sum()
-            row |= {
-                "estimate": centre + half * best,
-                "r_squared": 1 - residual / spread if spread > 0 else np.nan,
-            }
-            row["note"] = "" if inner else "no inner maximum: an end of the grid"
-            if np.isnan(best):
-                row["note"] = "flat curve: no maximum"
-            elif n == 1:
-                row["note"] += f"{'; ' if row['note'] else ''}one {unit}: no interval"
-            else:
-                replicates = np.empty((1, resampling.resamples))
-                for block, weights in resampling.weights(n):
-                    replicates[0, block] = _peak((weights @ curves / n) @ fit.T)[0]
-                left_out = _peak((curves.sum(0) - curves) / (n - 1) @ fit.T)[0]
-                influence = (left_out.mean() - left_out)[:, None]
-                limits = bca_limits(np.atleast_1d(best), replicates, influence, resampling.confidence)
-                row["low"], row["high"] = (centre + half * limit[0] for limit in limits)
-        rows.append(row)
+        best = _best_age(quadratic, curves, unit, resampling)
+        rows.append(dict(zip(keys, cell, strict=True)) | {"n": len(curves)} | UNKNOWN | best)
     return pd.DataFrame(rows).assign(method=f"quadratic fit; BCa bootstrap over {unit}")
+
+
+class Quadratic:
+    """Least-squares quadratics through curves over one grid of ages, whose ends are -1 and 1.
+
+    Parameters
+    ----------
+    ages : ndarray of float, shape (n_ages,)
+        Rising.
+    """
+
+    def __init__(self, ages: np.ndarray) -> None:
+        self.centre, self.half = (ages[0] + ages[-1]) / 2, (ages[-1] - ages[0]) / 2
+        self.powers = np.vander((ages - self.centre) / self.half, 3, increasing=True)
+        self.inverse = np.linalg.pinv(self.powers)
+
+    def fit(self, curves: np.ndarray) -> np.ndarray:
+        """Coefficients, constant first, of curves of shape (..., n_ages)."""
+        return curves @ self.inverse.T
+
+    def r_squared(self, curve: np.ndarray) -> float:
+        """Share of a curve's variation that its quadratic explains; NaN for a constant one."""
+        residual = ((curve - self.powers @ self.fit(curve)) ** 2).sum()
+        spread = ((curve - curve.mean()) ** 2).sum()
+        return 1 - residual / spread if spread > 0 else np.nan
+
+    def years(self, place: np.ndarray) -> np.ndarray:
+        """Age at a place between -1 and 1."""
+        return self.centre + self.half * place
+
+
+def _best_age(quadratic: Quadratic, curves: np.ndarray, unit: str, resampling: Resampling) -> dict[str, object]:
+    """Where the mean of the curves, of shape (units, n_ages), is highest: what can be said, and a note."""
+    if not len(curves):
+        return {"note": f"no {unit} has the whole grid"}
+    mean = curves.mean(0)
+    best, inner = _peak(quadratic.fit(mean))
+    row = {"estimate": quadratic.years(best), "r_squared": quadratic.r_squared(mean)}
+    if np.isnan(best):
+        return row | {"note": "flat curve: no maximum"}
+    note = "" if inner else "no inner maximum: an end of the grid"
+    if len(curves) == 1:
+        return row | {"note": "; ".join(filter(None, [note, f"one {unit}: no interval"]))}
+    low, high = quadratic.years(_peak_interval(quadratic, curves, best, resampling))
+    return row | {"low": low, "high": high, "note": note}
+
+
+def _peak_interval(quadratic: Quadratic, curves: np.ndarray, best: np.ndarray, resampling: Resampling) -> np.ndarray:
+    """BCa limits of the place of the maximum, low and high, over resampled curves."""
+    n = len(curves)
+    replicates = [_peak(quadratic.fit(weights @ curves / n))[0] for _, weights in resampling.weights(n)]
+    left_out = _peak(quadratic.fit((curves.sum(0) - curves) / (n - 1)))[0]
+    influence = (left_out.mean() - left_out)[:, None]
+    limits = bca_limits(np.atleast_1d(best), np.concatenate(replicates)[None], influence, resampling.confidence)
+    return np.concatenate(limits)
 
 
 def _peak(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -259,6 +259,7 @@ def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, int
 
 
 GAPS = {"worst_group_gap": "wrong", "demographic_parity_difference": "selected"}
+ODDS = "equalized_odds_difference"
 
 
 def gaps(
@@ -303,28 +304,19 @@ def gaps(
         small = cells.sum(1) < minimum
         left_out = f"left out, fewer than {minimum} images: {', '.join(names[small])}" if small.any() else ""
         names, cells = names[~small], cells[~small]
-        spreads = _spreads(cells)
-        resampled = _spreads(rng.multinomial(cells.sum(1), cells / cells.sum(1, keepdims=True), (draws, len(names))))
-        chance = _spreads(_shuffled(cells, [[0, 1, 2, 3]], draws, rng))
-        chance["equalized_odds_difference"] = _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[
-            "equalized_odds_difference"
-        ]
         rates = pd.DataFrame(_rates(cells), index=names)
         odds = max(("hit", "alarm"), key=lambda name: np.nan_to_num(_spread(rates[name].to_numpy()), nan=-1))
-        for statistic, column in (*GAPS.items(), ("equalized_odds_difference", odds)):
+        lacking = rates.index[rates[["hit", "alarm"]].isna().any(axis=1)]
+        unknown = f"no true or no false images in: {', '.join(lacking)}" if len(lacking) else ""
+        spreads = _spreads(cells)
+        resampled = _spreads(rng.multinomial(cells.sum(1), cells / cells.sum(1, keepdims=True), (draws, len(names))))
+        chance = _by_chance(cells, draws, rng)
+        for statistic, column in (GAPS | {ODDS: odds}).items():
             estimate, known = float(spreads[statistic]), rates[column].dropna()
-            notes = [left_out]
-            low = high = p = np.nan
-            if np.isnan(estimate):
-                notes.append("fewer than two groups to compare")
-            else:
-                low, high = np.nanquantile(resampled[statistic], [0.5 - confidence / 2, 0.5 + confidence / 2])
-                p = (np.sum(chance[statistic] >= estimate - 1e-12) + 1) / (draws + 1)
-            lacking = rates[["hit", "alarm"]].isna().any(axis=1)
-            if column == odds and lacking.any():
-                notes.append(f"no true or no false images in: {', '.join(rates.index[lacking])}")
+            low, high, p = _significance(estimate, resampled[statistic], chance[statistic], confidence)
             ends = (known.idxmin(), known.idxmax()) if len(known) else ("", "")
-            note = "; ".join(filter(None, notes))
+            alone = "fewer than two groups to compare" if np.isnan(estimate) else ""
+            note = "; ".join(filter(None, [left_out, alone, unknown if statistic == ODDS else ""]))
             rows.append((attribute, statistic, int(cells.sum()), estimate, low, high, p, *ends, note))
     columns = ["attribute", "statistic", "n", "estimate", "low", "high", "p", "low_group", "high_group", "note"]
     return pd.DataFrame(rows, columns=columns)
@@ -349,7 +341,23 @@ def _spread(rates: np.ndarray) -> np.ndarray:
 def _spreads(cells: np.ndarray) -> dict[str, np.ndarray]:
     spans = {name: _spread(rates) for name, rates in _rates(cells).items()}
     gaps = {statistic: spans[column] for statistic, column in GAPS.items()}
-    return {**gaps, "equalized_odds_difference": np.fmax(spans["hit"], spans["alarm"])}
+    return gaps | {ODDS: np.fmax(spans["hit"], spans["alarm"])}
+
+
+def _by_chance(cells: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Spreads of groups made by chance, of the same sizes; for equalized odds, of the same truths too."""
+    spreads = _spreads(_shuffled(cells, [[0, 1, 2, 3]], draws, rng))
+    return spreads | {ODDS: _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[ODDS]}
+
+
+def _significance(
+    estimate: float, resampled: np.ndarray, chance: np.ndarray, confidence: float
+) -> tuple[float, float, float]:
+    """Percentile interval of a spread over its resamples, and how often chance gives one as large."""
+    if np.isnan(estimate):
+        return np.nan, np.nan, np.nan
+    low, high = np.nanquantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return low, high, (np.sum(chance >= estimate - 1e-12) + 1) / (len(chance) + 1)
 
 
 def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.random.Generator) -> np.ndarray:

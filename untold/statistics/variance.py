@@ -141,45 +141,77 @@ def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     values = values - np.nanmean(values, axis=(0, 1), keepdims=True)
     replicates = values.shape[2]
-    finite = np.isfinite(values)
-    filled = np.where(finite, values, 0.0)
-    counts, sums = finite.sum(2).astype(float), filled.sum(2)
-    count_a, sum_a = counts.sum(1), sums.sum(1)
-    # Everything is a weighted sum over activities, so that one product serves all sets.
-    scalars = np.column_stack(
-        [
-            *(count_a, sum_a, _over(sum_a**2, count_a), _over(sums**2, counts).sum(1)),
-            *((filled**2).sum((1, 2)), count_a > 0, (counts > 0).sum(1)),
-            *(count_a**2, (counts**2).sum(1), _over((counts**2).sum(1), count_a)),
-        ]
-    )
-    summed = weights @ np.column_stack([scalars, counts, sums, counts**2])
-    total, mean_sum, t_activity, t_cell, t_all, n_activity, n_cell = summed[:, :7].T
-    square_a, square_cell, c_activity = summed[:, 7:10].T
-    count_s, sum_s, square_s = np.split(summed[:, 10:], 3, axis=1)
-    n_seed = (count_s > 0).sum(1)
-    t_mean, t_seed = mean_sum**2 / total, _over(sum_s**2, count_s).sum(1)
-
-    # k: coefficients in E[t_mean]; c: coefficients of the other factor in E[t_activity] and E[t_seed].
-    k_activity, k_seed, k_cell = square_a / total, (count_s**2).sum(1) / total, square_cell / total
-    c_seed = _over(square_s, count_s).sum(1)
-    zero = np.zeros_like(total)
-    left = np.array(
-        [
-            [total - k_activity, c_activity - k_seed, c_activity - k_cell, n_activity - 1],
-            [c_seed - k_activity, total - k_seed, c_seed - k_cell, n_seed - 1],
-            [
-                *(k_activity - c_seed, k_seed - c_activity, total - c_activity - c_seed + k_cell),
-                n_cell - n_activity - n_seed + 1,
-            ],
-            [zero, zero, zero, total - n_cell - (replicates - 1)],
-        ]
-    )
-    right = np.array([t_activity - t_mean, t_seed - t_mean, t_cell - t_activity - t_seed + t_mean, t_all - t_cell])
+    left, right = _equations(_sums(values, weights), replicates)
     # Without replicates a cell is its residual: the last equation and the interaction's column are empty.
     rows, columns = ([0, 1, 2, 3], [0, 1, 2, 3]) if replicates > 1 else ([0, 1, 2], [0, 1, 3])
     solved = _solve(np.moveaxis(left[np.ix_(rows, columns)], 2, 0), right[rows].T)
     return solved if replicates > 1 else np.insert(solved, 2, np.nan, axis=1)
+
+
+def _sums(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """What method I needs of each set of weighted activities, by name.
+
+    With n images, n_a of an activity, n_s of a seed and n_as of both, and the values' sums S likewise: ``n`` and
+    ``sum``; the squares of sums ``t_a`` (S_a^2 / n_a over activities), ``t_s``, ``t_as``, ``t_0`` (every image is its
+    own cell) and ``t_mean`` (S^2 / n); the numbers of activities, seeds and cells; ``n_a^2``, ``n_s^2`` and ``n_as^2``
+    summed; and ``c_a`` and ``c_s``, n_as^2 / n_a and n_as^2 / n_s summed. Each has shape (n_sets,).
+    """
+    finite = np.isfinite(values)
+    filled = np.where(finite, values, 0.0)
+    counts, totals = finite.sum(2).astype(float), filled.sum(2)
+    n_a, sum_a = counts.sum(1), totals.sum(1)
+    of_activity = {
+        "n": n_a,
+        "sum": sum_a,
+        "t_a": _over(sum_a**2, n_a),
+        "t_as": _over(totals**2, counts).sum(1),
+        "t_0": (filled**2).sum((1, 2)),
+        "activities": n_a > 0,
+        "cells": (counts > 0).sum(1),
+        "n_a^2": n_a**2,
+        "n_as^2": (counts**2).sum(1),
+        "c_a": _over((counts**2).sum(1), n_a),
+    }
+    # Everything is a weighted sum over activities, so that one product serves all sets.
+    product = weights @ np.column_stack([*of_activity.values(), counts, totals, counts**2])
+    sums = dict(zip(of_activity, product.T, strict=False))
+    n_s, sum_s, square_s = np.split(product[:, len(of_activity) :], 3, axis=1)
+    return sums | {
+        "t_mean": sums["sum"] ** 2 / sums["n"],
+        "t_s": _over(sum_s**2, n_s).sum(1),
+        "seeds": (n_s > 0).sum(1),
+        "n_s^2": (n_s**2).sum(1),
+        "c_s": _over(square_s, n_s).sum(1),
+    }
+
+
+def _equations(sums: dict[str, np.ndarray], replicates: int) -> tuple[np.ndarray, np.ndarray]:
+    """Method I's equations: what differences of squares of sums are expected to be, and what they are.
+
+    Searle, Casella and McCulloch 1992, chapter 5. In E[t_a] the activity's variance counts n times, that of seeds and
+    cells c_a times, and the residual's once per activity; in E[t_s] likewise; in E[t_as] all three n times; in
+    E[t_mean] each k times, and the residual once.
+
+    Returns
+    -------
+    left : ndarray of shape (4, 4, n_sets)
+        Columns are activity, seed, activity x seed and residual.
+    right : ndarray of shape (4, n_sets)
+    """
+    n, activities, seeds, cells = (sums[name] for name in ("n", "activities", "seeds", "cells"))
+    c_a, c_s = sums["c_a"], sums["c_s"]
+    k_a, k_s, k_as = (sums[name] / n for name in ("n_a^2", "n_s^2", "n_as^2"))
+    t_a, t_s, t_as, t_0, t_mean = (sums[name] for name in ("t_a", "t_s", "t_as", "t_0", "t_mean"))
+    none = np.zeros_like(n)
+    left = [
+        [n - k_a, c_a - k_s, c_a - k_as, activities - 1],
+        [c_s - k_a, n - k_s, c_s - k_as, seeds - 1],
+        [k_a - c_s, k_s - c_a, n - c_a - c_s + k_as, cells - activities - seeds + 1],
+        # Replicates are centred: all but one of their means are fitted.
+        [none, none, none, n - cells - (replicates - 1)],
+    ]
+    right = [t_a - t_mean, t_s - t_mean, t_as - t_a - t_s + t_mean, t_0 - t_as]
+    return np.array(left), np.array(right)
 
 
 def _over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
