@@ -238,6 +238,7 @@ def test_known_calibration_error():
     assert ece == 0
     assert curve["n"].tolist() == [0] * 7 + [4, 0, 0]
     assert audit.calibration(np.array([0, 1]), np.array([1.0, 0.0]))[1] == 1
+    assert audit.calibration(np.array([1]), np.array([0.5]))[0]["n"].tolist() == [0] * 5 + [1] + [0] * 4, "from 0.5 on"
     assert np.isnan(audit.calibration(np.array([]), np.array([]))[1])
 
 

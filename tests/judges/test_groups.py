@@ -110,6 +110,14 @@ def test_chi_square_does_not_count_copies_of_an_activity_as_evidence():
     assert same["note"] == "every image is nearest to one group"
 
 
+def test_ties_do_not_sharpen_the_chi_square():
+    frame = similarities([["middle"]] * 12)
+    frame["value"] = 1 - frame["value"]  # the young and the older image are equally near
+    row = nearest.chi_square(frame, GROUPS).iloc[0]
+    assert row["design_effect"] == 1
+    assert row["p"] == pytest.approx(stats.chisquare([6, 0, 6]).pvalue)
+
+
 def test_chi_square_of_one_activity_says_so():
     row = nearest.chi_square(similarities([["young", "older"]]), GROUPS).iloc[0]
     assert np.isnan(row["p"]) and row["note"] == "one activity: no test"
@@ -131,6 +139,9 @@ def test_confusion_adherence_and_calibration():
     bins = groups.calibration(frame, GROUPS)
     assert bins.loc[bins["bin"].isna(), "accuracy"].iloc[0] == pytest.approx(kept["all marked"])
     assert bins.loc[bins["bin"].isna(), "gap"].iloc[0] == pytest.approx(abs(0.9 - kept["all marked"]))
+    assert bins.loc[bins["bin"] == 0.9, "gap"].iloc[0] == pytest.approx(0.9 - kept["all marked"]), (
+        "overconfident is > 0"
+    )
 
 
 def test_gate_drops_the_failed_images_only():

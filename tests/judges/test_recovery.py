@@ -44,6 +44,12 @@ def test_coverage_of_honest_intervals_is_their_level():
     assert ((table["low"] <= 0.95) & (table["high"] >= 0.95)).all()
 
 
+def test_a_planted_value_at_the_end_of_its_interval_is_covered():
+    planted, found = world()
+    found = found.assign(low=planted["planted"], high=planted["planted"])
+    assert recovery(planted, found, FAST).query("quantity == 'coverage'")["estimate"].eq(1).all()
+
+
 def test_difference_of_shares_has_no_interval_of_its_own():
     planted, found = world(noise=0.02)
     gap = recovery(share_gap(planted, ("y", "o"), "planted"), share_gap(found, ("y", "o"), "estimate"), FAST)

@@ -113,6 +113,9 @@ def test_what_is_missing_is_said_and_the_rest_goes_on():
     kept = keep_list(people, np.array([0, 0, 0, 1, 1]), weights, seed=0)
     assert kept[[1, 3, 4]].all()
     assert kept[[0, 2]].sum() == 1
+    # The one without a label is a duplicate.
+    weights, _ = balancing_weights(people, np.array([0, 0, 0, 1, 1]), keep=np.array([1, 1, 1, 1, 0]))
+    assert not keep_list(people, np.array([0, 0, 0, 1, 1]), weights, seed=0)[4]
 
 
 def test_contradicting_attributes_are_said():
