@@ -22,7 +22,7 @@ def main(*, settings: Source, manifest: Path) -> None:
     except FetchError as error:
         sys.exit(str(error))
     with atomic(manifest) as part:
-        part.write_text(json.dumps(fetched, indent=1, sort_keys=True) + "\n")
+        part.write_text(json.dumps(fetched, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

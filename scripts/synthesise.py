@@ -59,7 +59,7 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     write_table(images, shard.manifest)
     facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts}
     with atomic(provenance) as part:
-        part.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        part.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

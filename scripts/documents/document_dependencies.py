@@ -52,11 +52,11 @@ def licences(lock: str) -> str:
 
 
 def main() -> None:
-    lock = Path("requirements.lock").read_text()
-    project = Path("pyproject.toml").read_text()
+    lock = Path("requirements.lock").read_text(encoding="utf-8")
+    project = Path("pyproject.toml").read_text(encoding="utf-8")
     for path, text in (("envs/untold.yaml", conda_environment(lock, project)), ("docs/licences.md", licences(lock))):
         with atomic(Path(path)) as part:
-            part.write_text(text)
+            part.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

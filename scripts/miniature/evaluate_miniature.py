@@ -62,7 +62,7 @@ def main(settings: str, world: Path, sdxl: Path, clip: Path, resnet: Path, evalu
         "ages": list(AGES),
     }
     with atomic(evaluation) as part:
-        part.write_text(json.dumps(result, indent=1) + "\n")
+        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     with atomic(samples) as part:
         sample_sheet(truth, pipeline, chosen["guidance"], every, chosen["seed"]).save(part, optimize=True)
 

@@ -88,7 +88,7 @@ def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
     del trained.name_face
     tokenizer.save_pretrained(clip)
     (clip / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": config, "preprocess_cfg": PREPROCESSING}, indent=1) + "\n"
+        json.dumps({"model_cfg": config, "preprocess_cfg": PREPROCESSING}, indent=1) + "\n", encoding="utf-8"
     )
     with atomic(clip / "open_clip_model.safetensors") as part:
         save_file(half(trained), part)

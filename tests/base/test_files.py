@@ -1,5 +1,6 @@
 """A file is whole or not there, whatever happens to the process that writes it."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from untold.base.files import atomic
 
 
@@ -77,3 +79,23 @@ def test_two_writers_do_not_share_a_part(tmp_path):
         other.write_text("other")
     assert (tmp_path / "x").read_text() == "one"  # the outer block ends last
     assert names(tmp_path) == ["x"]
+
+
+def is_text_in_the_locales_encoding(call: ast.Call) -> bool:
+    """Whether a call opens, reads or writes text without saying in which encoding."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name not in ("open", "read_text", "write_text") or any(word.arg == "encoding" for word in call.keywords):
+        return False
+    other = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in ("Image", "os")
+    return not other and not any(isinstance(mode, ast.Constant) and "b" in str(mode.value) for mode in call.args)
+
+
+def test_text_has_the_same_encoding_in_every_locale():
+    places = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("untold", "scripts")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and is_text_in_the_locales_encoding(node)
+    ]
+    assert not places

@@ -1,6 +1,7 @@
 """Tables: equal inputs give equal bytes, arrays come back as they went in, and cells do not run."""
 
 import csv
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from hypothesis.extra import numpy as nps
 
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import (
+    array_size,
     column_names,
     count_rows,
     read_arrays,
@@ -124,9 +126,26 @@ def test_arrays_that_cannot_be_are_refused_and_no_file_is_left(tmp_path, keys, a
 def test_a_truncated_file_is_an_error_and_not_a_short_table(tmp_path):
     write_arrays(tmp_path / "x", [*"abc"], {"vector": np.ones((3, 4), np.float32)}, {})
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-20])
-    for read in (read_arrays, column_names, count_rows, read_metadata):
+    size = partial(array_size, column="vector")
+    for read in (read_table, read_arrays, column_names, count_rows, read_metadata, size):
         with pytest.raises(ValueError, match=r"is damaged .* delete it"):
             read(tmp_path / "x")
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "y")
+
+
+def test_a_column_that_is_not_there_is_not_damage(tmp_path):
+    """The advice to delete a good file would be followed again and again."""
+    write_arrays(tmp_path / "x", [*"abc"], {"vector": np.ones((3, 4), np.float32)}, {})
+    readers = [partial(read_table, columns=["latents"])]
+    readers += [partial(read, column="latents") for read in (read_arrays, array_size)]
+    for read in readers:
+        with pytest.raises(ValueError, match=r"x has no column latents; its columns are key, vector\.") as caught:
+            read(tmp_path / "x")
+        assert "not damaged" in str(caught.value) and "delete" not in str(caught.value)
+    write_table(tmp_path / "y", FRAME)
+    with pytest.raises(ValueError, match="y says nothing about its arrays"):
+        read_metadata(tmp_path / "y")
 
 
 @given(nps.arrays(np.float32, (4, 3), elements=st.floats(0.5, 100, width=32)))

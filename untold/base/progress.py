@@ -4,12 +4,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 LOG_EVERY = 15.0  # seconds
+TERMINAL = "/dev/tty"  # the controlling one, whatever the job's streams go to
 
 
 def track(
@@ -28,23 +32,26 @@ def track(
     size : callable
         How many units an item carries; 1 by default.
     """
-    terminal = _terminal()
     done, last = 0, time.monotonic()
-    with tqdm(total=total, desc=description, unit=unit, file=terminal, disable=terminal is None, leave=False) as bar:
+    with (
+        _terminal() as terminal,
+        tqdm(total=total, desc=description, unit=unit, file=terminal, disable=terminal is None, leave=False) as bar,
+    ):
         for item in items:
             yield item
             done += size(item)
             bar.update(size(item))
             if time.monotonic() - last > LOG_EVERY:
                 last = time.monotonic()
-                logging.info("%s: %d of %d %ss", description, done, total, unit)
-    logging.info("%s: %d of %d %ss, done", description, done, total, unit)
+                log.info("%s: %d of %d %ss", description, done, total, unit)
+    log.info("%s: %d of %d %ss, done", description, done, total, unit)
 
 
-def _terminal():
+def _terminal() -> AbstractContextManager[TextIO | None]:
+    """The terminal that a person watches, to be closed after use; None if there is none."""
     if os.environ.get("CI"):
-        return None
+        return nullcontext()
     try:
-        return open("/dev/tty", "w")
+        return open(TERMINAL, "w", encoding="locale")
     except OSError:
-        return None
+        return nullcontext()

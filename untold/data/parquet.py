@@ -32,44 +32,62 @@ def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[st
 
 
 def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Read one table, or several of one schema below each other; never columns of vectors."""
+    """Read one table, or several of one schema below each other; never columns of vectors.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged or lacks one of the columns.
+    """
     paths = [paths] if isinstance(paths, Path) else list(paths)
     tables = [_read(path, columns) for path in paths]
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """A damaged file is named, with what to do."""
+def _readable(path: Path) -> Iterator[None]:
+    """A file that cannot be read as Parquet is named, with what to do."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's own word, such as a missing file or permission: the file may well be whole
         raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
 
 
+def _schema(path: Path, columns: Sequence[str] = ()) -> pa.Schema:
+    """The schema of a file, which must have these columns."""
+    with _readable(path):
+        schema = pq.read_schema(path)
+    if missing := [name for name in columns if name not in schema.names]:
+        raise ValueError(
+            f"{path} has no column {', '.join(missing)}; its columns are {', '.join(schema.names)}. The file is not "
+            "damaged: it is not the input meant here, or another version of Untold wrote it. Pass the right file, or "
+            "rerun the step that writes it."
+        )
+    return schema
+
+
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    with _named(path):
+    _schema(path, columns or ())
+    with _readable(path):
         return pq.read_table(path, columns=columns, partitioning=None, pre_buffer=False)
 
 
 def column_names(path: Path) -> list[str]:
     """What a file holds, without reading it."""
-    with _named(path):
-        return pq.read_schema(path).names
+    return _schema(path).names
 
 
 def count_rows(path: Path) -> int:
     """How many rows a file holds, without reading it."""
-    with _named(path):
+    with _readable(path):
         return pq.read_metadata(path).num_rows
 
 
 def array_size(path: Path, column: str) -> int:
     """How many numbers each row of a column of arrays holds, without reading it."""
-    with _named(path):
-        kind = pq.read_schema(path).field(column).type
+    kind = _schema(path, [column]).field(column).type
     return math.prod(kind.shape) if isinstance(kind, pa.FixedShapeTensorType) else kind.list_size
 
 
@@ -142,6 +160,11 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
     -------
     key : ndarray of str, shape (n,)
     values : ndarray of shape (n, ...)
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged or lacks the column.
     """
     paths = [paths] if isinstance(paths, Path) else list(paths)
     keys, values = [], []
@@ -159,5 +182,9 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
 
 def read_metadata(path: Path) -> dict:
     """The metadata that ``write_arrays`` stored."""
-    with _named(path):
-        return json.loads(pq.read_schema(path).metadata[b"about"])
+    metadata = _schema(path).metadata or {}
+    if b"about" not in metadata:
+        raise ValueError(
+            f"{path} says nothing about its arrays: it is not a file of arrays, or Untold did not write it"
+        )
+    return json.loads(metadata[b"about"])

@@ -146,7 +146,7 @@ def record(path: Path, **facts: object) -> None:
     """Write how a model was trained, for the training record."""
     facts = {**facts, "torch": torch.__version__, "device": device().type, "threads": torch.get_num_threads()}
     with atomic(path) as part:
-        part.write_text(json.dumps(facts, indent=1) + "\n")
+        part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def half(model: nn.Module) -> dict[str, Tensor]:

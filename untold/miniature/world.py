@@ -110,7 +110,7 @@ def read_world(folder: Path) -> World:
     wrong = activities.loc[(activities[list(AGES)].sum(axis=1) - 1).abs() > 1e-9, "id"].tolist()
     if wrong:
         raise ValueError(f"{folder / 'world.csv'}: the shares young, middle, older must sum to 1 for {wrong}")
-    shares = json.loads((folder / "world.json").read_text())
+    shares = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     return World(activities, shares, read_sprites(folder / "sprites.png", 54 + len(activities)))
 
 

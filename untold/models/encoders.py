@@ -22,6 +22,8 @@ from untold.base.devices import device
 from untold.base.identity import file_digest
 from untold.study.schema_encoders import Encoder, OpenClip, Timm, Vae
 
+log = logging.getLogger(__name__)
+
 Arrays = dict[str, np.ndarray]
 
 # A CPU is no faster with more, and the memory of larger batches is asked of the system anew for each: with 128 images
@@ -122,7 +124,9 @@ def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this CPU multiplies in bfloat16."""
     if not cpuinfo.exists():
         return False
-    flags = next((line.split() for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), [])
+    flags = next(
+        (line.split() for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), []
+    )
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
@@ -242,7 +246,7 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
                 cut += int((longer[:, tokens.shape[1] - 1] != tokens[:, -1]).sum())
                 vectors.append(model.encode_text(tokens.to(device())).float().cpu().numpy())
         if cut:
-            logging.warning("%d of %d texts are longer than the context and were cut", cut, len(texts))
+            log.warning("%d of %d texts are longer than the context and were cut", cut, len(texts))
         return np.concatenate(vectors)
 
     metadata = {

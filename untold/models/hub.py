@@ -147,7 +147,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
             raise FetchError(f"{name}: {file} arrived with a wrong checksum and was removed; start again")
         return path
 
-    index = json.loads(get("model_index.json").read_text()) if "model_index.json" in files else None
+    index = json.loads(get("model_index.json").read_text(encoding="utf-8")) if "model_index.json" in files else None
     chosen = select(files, patterns, index)
     manifest = {file: {"sha256": file_digest(get(file)), "bytes": (folder / file).stat().st_size} for file in chosen}
     # The client's notes on partial downloads: no part of the model.

@@ -24,7 +24,7 @@ def join_runs(folder: Path) -> TextIO:
         Keep it open for as long as the run lives.
     """
     folder.mkdir(exist_ok=True)
-    alive = (folder / "alive").open("a")
+    alive = (folder / "alive").open("a", encoding="utf-8")
     try:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -66,7 +66,7 @@ def vae_config(folder: Path, vae: Path | None) -> dict:
     """
     path = (vae or folder / "vae") / "config.json"
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist: the model must be a folder saved by diffusers") from None
 
