@@ -16,12 +16,23 @@ def canonical_json(value: Any) -> str:
     ------
     ValueError
         For NaN and infinities, which JSON does not have.
+
+    Examples
+    --------
+    >>> canonical_json({"seed": 1, "group": "young"})
+    '{"group":"young","seed":1}'
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON, 64 hex digits."""
+    """SHA-256 of the canonical JSON, 64 hex digits.
+
+    Examples
+    --------
+    >>> digest({"seed": 1, "group": "young"})[:12]
+    '602d8e08f839'
+    """
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
@@ -32,7 +43,13 @@ def file_digest(path: Path) -> str:
 
 
 def is_slug(text: str) -> bool:
-    """Whether the text can be a file name and a wildcard: lower-case words joined by hyphens, at most 80 characters."""
+    """Whether the text can be a file name and a wildcard: lower-case words joined by hyphens, at most 80 characters.
+
+    Examples
+    --------
+    >>> is_slug("read-a-book"), is_slug("Read a book")
+    (True, False)
+    """
     return len(text) <= 80 and SLUG.fullmatch(text) is not None
 
 
@@ -41,12 +58,25 @@ def shard_index(identity: str, count: int) -> int:
 
     When ``m`` divides ``n``, the shard of ``m`` is the shard of ``n`` modulo ``m``, so that coarse shards are unions
     of fine ones; adding an identity touches one shard only.
+
+    Examples
+    --------
+    >>> [shard_index(name, 4) for name in ("cook", "dance", "sing")]
+    [0, 2, 3]
+    >>> [shard_index(name, 2) for name in ("cook", "dance", "sing")]
+    [0, 0, 1]
     """
     return int(hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16], 16) % count
 
 
 def shard_name(index: int, count: int) -> str:
-    """File name of a shard; it carries the count, so that shards of two cuts are never mixed."""
+    """File name of a shard; it carries the count, so that shards of two cuts are never mixed.
+
+    Examples
+    --------
+    >>> shard_name(3, 16)
+    '0003-of-0016'
+    """
     return f"{index:04d}-of-{count:04d}"
 
 
@@ -55,6 +85,13 @@ def noise_seed(noise: str, activity_id: str, seed: int) -> int:
 
     ``paired``: a hash of (activity, seed), the same for every group, so that a pair differs by its prompt only.
     ``shared``: the bare seed for every activity.
+
+    Examples
+    --------
+    >>> noise_seed("paired", "read-a-book", 7)
+    8902420727523129315
+    >>> noise_seed("shared", "read-a-book", 7)
+    7
     """
     if noise == "shared":
         return seed

@@ -9,7 +9,13 @@ from untold.base.files import atomic
 
 
 def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The same table with these columns first."""
+    """The same table with these columns first.
+
+    Examples
+    --------
+    >>> list(leading(pd.DataFrame(columns=["n", "estimate", "space"]), ["space"]))
+    ['space', 'n', 'estimate']
+    """
     return frame[[*columns, *frame.columns.difference(columns, sort=False)]]
 
 

@@ -42,6 +42,17 @@ def with_predicted(
         key, attribute, classifier, label, probability.
     columns : mapping of column name to (attribute, classifier)
         Of equally probable labels the first in the alphabet is taken; an image without prediction has none.
+
+    Examples
+    --------
+    >>> images = pd.DataFrame({"key": ["a", "b"]})
+    >>> rows = [("a", "female", 0.9), ("a", "male", 0.1), ("b", "female", 0.4), ("b", "male", 0.6)]
+    >>> predictions = pd.DataFrame(rows, columns=["key", "label", "probability"])
+    >>> predictions = predictions.assign(attribute="gender", classifier="clip")
+    >>> with_predicted(images, predictions, {"gender": ("gender", "clip")})
+      key  gender
+    0   a  female
+    1   b    male
     """
     best = predictions.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
     best = best.drop_duplicates(["key", "attribute", "classifier"])

@@ -12,6 +12,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If a row has no direction (zero, NaN or infinite); the message gives its position.
+
+    Examples
+    --------
+    >>> unit([[3.0, 4.0], [0.0, 2.0]])
+    array([[0.6, 0.8],
+           [0. , 1. ]], dtype=float32)
     """
     flat = np.asarray(vectors, dtype=np.float32)
     flat = flat.reshape(len(flat), math.prod(flat.shape[1:]))

@@ -70,6 +70,14 @@ def sweep(truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float
     -------
     DataFrame
         ``threshold, n, macro_f, accuracy, predicted_share, true_share``.
+
+    Examples
+    --------
+    >>> truth, probability = np.array([True, True, True, False]), np.array([0.9, 0.4, 0.3, 0.2])
+    >>> sweep(truth, probability, [0.25, 0.5])[["threshold", "macro_f", "accuracy", "predicted_share"]].round(2)
+       threshold  macro_f  accuracy  predicted_share
+    0       0.25      1.0       1.0             0.75
+    1       0.50      0.5       0.5             0.25
     """
     return _scores(truth, probability, np.asarray(thresholds))
 
@@ -217,6 +225,15 @@ def errors(
     DataFrame
         ``attribute, group, n, errors, error_rate, low, high`` (Wilson), ``share_of_errors, share_low,
         share_high`` (Wilson), ``share_of_images``, ``note``.
+
+    Examples
+    --------
+    >>> groups = pd.DataFrame({"race": ["white"] * 4 + ["black"] * 2})
+    >>> table = errors(["m", "m", "f", "f", "m", "f"], ["m", "m", "f", "m", "m", "m"], groups)
+    >>> table[["group", "n", "errors", "error_rate", "share_of_errors"]]
+       group  n  errors  error_rate  share_of_errors
+    0  black  2       1        0.50              0.5
+    1  white  4       1        0.25              0.5
     """
     wrong = np.asarray(truth) != np.asarray(predicted)
     long = by_group(groups, intersections=intersections)

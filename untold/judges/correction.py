@@ -40,6 +40,12 @@ def unmix(confusion: np.ndarray, observed: np.ndarray) -> np.ndarray:
     References
     ----------
     method.md section 7.
+
+    Examples
+    --------
+    >>> confusion = np.array([[0.9, 0.1], [0.3, 0.7]])  # three in ten of the older look young
+    >>> unmix(confusion, np.array([0.6, 0.4])).round(3)
+    array([0.5, 0.5])
     """
     k = observed.shape[-1]
     shape = np.broadcast_shapes(confusion.shape[:-1], observed.shape)

@@ -28,6 +28,18 @@ def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
     References
     ----------
     method.md section 7.
+
+    Examples
+    --------
+    >>> asked = {"activity_id": ["cook", "cook", "run", "run"], "group": ["young", "older"] * 2}
+    >>> predictions = pd.DataFrame(asked | {"young": [0.9, 0.4, 0.8, 0.7], "older": [0.1, 0.6, 0.2, 0.3]})
+    >>> predictions = predictions.assign(dataset="people", space="clip_image", seed=0)
+    >>> table = confusion(predictions, ["young", "older"], Resampling(999, 999, 0.95, seed=0))
+    >>> table.pivot(index="group", columns="predicted", values="estimate")
+    predicted  older  young
+    group
+    older        0.5    0.5
+    young        0.0    1.0
     """
     marked = predictions[predictions["group"].isin(list(groups))]
     by = [*KEYS, "group", "predicted"]
@@ -47,6 +59,17 @@ def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10
         dataset, space, bin (lower edge of equal-width bins; NaN in the row for all images), images,
         confidence (mean probability of the predicted group), accuracy, gap (confidence - accuracy; for all
         images the expected calibration error).
+
+    Examples
+    --------
+    >>> rows = [("young", 0.9, 0.1), ("young", 0.95, 0.05), ("older", 0.93, 0.07), ("older", 0.3, 0.7)]
+    >>> predictions = pd.DataFrame(rows, columns=["group", "young", "older"])
+    >>> predictions = predictions.assign(dataset="people", space="clip_image")
+    >>> calibration(predictions, ["young", "older"])[["bin", "images", "confidence", "accuracy", "gap"]].round(2)
+       bin  images  confidence  accuracy   gap
+    0  0.7       1        0.70      1.00 -0.30
+    1  0.9       3        0.93      0.67  0.26
+    2  NaN       4        0.87      0.75  0.27
     """
     marked = predictions[predictions["group"].isin(list(groups))]
     p = marked[list(groups)].to_numpy()

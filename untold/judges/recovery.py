@@ -27,6 +27,13 @@ def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.Dat
     -------
     DataFrame
         The key columns, group ``a-b``, and ``value``.
+
+    Examples
+    --------
+    >>> shares = pd.DataFrame({"activity_id": ["cook"] * 2, "group": ["young", "older"], "planted": [0.75, 0.25]})
+    >>> share_gap(shares, ("young", "older"), "planted")
+      activity_id  planted        group
+    0        cook      0.5  young-older
     """
     keys = [name for name in (*KEYS[:-1], "activity_id") if name in shares]
     wide = shares[shares["group"].isin(pair)].pivot(index=keys, columns="group", values=value)

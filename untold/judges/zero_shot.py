@@ -24,6 +24,14 @@ def zero_shot(images: np.ndarray, prompts: Mapping[str, np.ndarray], *, logit_sc
     -------
     DataFrame of shape (n, labels)
         Rows sum to 1.
+
+    Examples
+    --------
+    >>> prompts = {"young": np.float32([[1, 0]]), "older": np.float32([[0, 1]])}
+    >>> zero_shot(np.float32([[0.52, 0.50], [0.30, 0.35]]), prompts, logit_scale=100).round(2)
+       young  older
+    0   0.94   0.06
+    1   0.00   1.00
     """
     directions = unit(np.stack([unit(np.atleast_2d(vectors)).mean(axis=0) for vectors in prompts.values()]))
     logits = logit_scale * (unit(images) @ directions.T).astype(np.float64)

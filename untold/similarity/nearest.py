@@ -39,6 +39,18 @@ def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFr
     References
     ----------
     method.md section 7.
+
+    Examples
+    --------
+    >>> similarity = pd.DataFrame({"group": ["young", "older"] * 2, "value": [0.8, 0.6, 0.7, 0.7]})
+    >>> similarity = similarity.assign(seed=[0, 0, 1, 1], activity_id="cook", category="home")
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine")
+    >>> nearest_images(similarity, ["young", "older"])[["seed", "group", "value"]]
+       seed  group  value
+    0     0  young    1.0
+    1     1  young    0.5
+    2     0  older    0.0
+    3     1  older    0.5
     """
     keys = [*CELL, "activity_id", "category", "seed"]
     wide = by_group(similarity, keys, groups)
@@ -75,6 +87,18 @@ def nearest_group(
     References
     ----------
     method.md section 7.
+
+    Examples
+    --------
+    >>> cells = pd.MultiIndex.from_product([["cook", "read", "run"], range(2), ["young", "older"]])
+    >>> similarity = cells.to_frame(index=False, name=["activity_id", "seed", "group"])
+    >>> similarity["value"] = [0.8, 0.6, 0.7, 0.6, 0.5, 0.6, 0.7, 0.5, 0.9, 0.7, 0.4, 0.6]
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine", category="home")
+    >>> table = nearest_group(similarity, ["young", "older"], Resampling(999, 999, 0.95, seed=0))
+    >>> table[["group", "n", "estimate", "low", "high", "expected"]].round(2)
+       group  n  estimate  low  high  expected
+    0  older  3      0.33  0.0   0.5       0.5
+    1  young  3      0.67  0.5   1.0       0.5
     """
     matrix, counts = seed_average(nearest_images(similarity, groups), [*CELL, "group", *by])
     means = mean_intervals(matrix.to_numpy(), resampling)
@@ -121,6 +145,17 @@ def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     References
     ----------
     method.md section 6.
+
+    Examples
+    --------
+    >>> winners = ["young"] * 14 + ["older"] * 6
+    >>> cells = pd.MultiIndex.from_product([[f"a{i:02}" for i in range(20)], ["young", "older"]])
+    >>> similarity = cells.to_frame(index=False, name=["activity_id", "group"])
+    >>> similarity["value"] = [0.8 if group == winners[int(name[1:])] else 0.6 for name, group in cells]
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine", category="home", seed=0)
+    >>> chi_square(similarity, ["young", "older"])[["count_young", "count_older", "statistic", "p"]].round(4)
+       count_young  count_older  statistic       p
+    0         14.0          6.0        3.2  0.0736
     """
     images = nearest_images(similarity, groups)
     rows = []

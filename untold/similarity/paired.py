@@ -25,6 +25,15 @@ def pairs(manifest: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per accepted pair: the marked image's columns, and ``neutral_key``, ``neutral_prompt_key``. An image
         whose neutral one was rejected has no row.
+
+    Examples
+    --------
+    >>> images = pd.DataFrame({"activity_id": "cook", "seed": 0, "group": ["neutral", "young", "older"]})
+    >>> images = images.assign(role=["neutral", "group", "group"], key=["n", "y", "o"], prompt_key=["pn", "py", "po"])
+    >>> pairs(images.assign(accepted=True))[["group", "key", "neutral_key"]]
+       group key neutral_key
+    0  older   o           n
+    1  young   y           n
     """
     accepted = manifest[manifest["accepted"]]
     neutral = accepted.loc[accepted["role"] == "neutral", ["activity_id", "seed", "key", "prompt_key"]]
@@ -59,7 +68,14 @@ def paired_between(
 
 
 def paired_cosine(keys: np.ndarray, vectors: np.ndarray, marked: pd.Series, neutral: pd.Series) -> np.ndarray:
-    """Cosine between the vectors of two lists of keys, pair by pair (method.md section 3), in float32."""
+    """Cosine between the vectors of two lists of keys, pair by pair (method.md section 3), in float32.
+
+    Examples
+    --------
+    >>> keys, vectors = np.array(["n", "y", "o"]), np.float32([[1, 0], [3, 4], [0, 2]])
+    >>> paired_cosine(keys, vectors, pd.Series(["y", "o"]), pd.Series(["n", "n"]))
+    array([0.6, 0. ], dtype=float32)
+    """
     return paired_between(keys, vectors, keys, vectors, marked, neutral)
 
 

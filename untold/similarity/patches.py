@@ -47,6 +47,14 @@ def patch_maxsim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     References
     ----------
     method.md section 4.
+
+    Examples
+    --------
+    >>> x = np.eye(3)
+    >>> float(patch_maxsim(x, x[[2, 0, 1]]))
+    1.0
+    >>> round(float(patch_maxsim(x, x[[0, 0, 0]])), 3)
+    0.667
     """
     _check(x, y)
     cosines = _token_unit(x) @ np.swapaxes(_token_unit(y), -1, -2)
@@ -67,6 +75,12 @@ def dcr_split(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Parameters as for :func:`patch_maxsim`, with the class token. Identical matrices give the largest squared token
     share, which is below 1.
+
+    Examples
+    --------
+    >>> x = np.eye(4)
+    >>> float(dcr_split(x, x)), float(dcr_split(x, x[[1, 2, 3, 0]]))
+    (0.25, 0.0)
     """
     _check(x, y)
     return (_flat_unit(x) * _flat_unit(y)).sum(-1).max(-1)

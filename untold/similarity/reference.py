@@ -208,6 +208,13 @@ def normalise(
     References
     ----------
     method.md section 5.
+
+    Examples
+    --------
+    >>> reference = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "floor": [0.2], "ceiling": [0.7]})
+    >>> frame = pd.DataFrame({"space": ["dino"] * 2, "metric": ["cosine"] * 2, "estimate": [0.45, 0.6]})
+    >>> normalise(frame, reference, ["estimate"])["estimate_units"].round(6).tolist()
+    [0.5, 0.8]
     """
     keys = [name for name in CELL if name in reference.columns]
     floor = frame[keys].merge(reference[[*keys, "floor"]], on=keys, how="left")["floor"].to_numpy()

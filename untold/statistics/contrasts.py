@@ -41,6 +41,18 @@ def group_means(similarity: pd.DataFrame, resampling: Resampling) -> pd.DataFram
     References
     ----------
     method.md sections 3 and 6.
+
+    Examples
+    --------
+    >>> cells = pd.MultiIndex.from_product([["cook", "read", "run"], ["young", "older"]])
+    >>> similarity = cells.to_frame(index=False, name=["activity_id", "group"])
+    >>> similarity = similarity.assign(value=[0.80, 0.70, 0.75, 0.72, 0.82, 0.74], seed=0)
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine")
+    >>> table = group_means(similarity, Resampling(10_000, 9_999, 0.95, seed=0))
+    >>> table[["group", "n", "estimate", "low", "high"]].round(2)
+       group  n  estimate   low  high
+    0  older  3      0.72  0.70  0.74
+    1  young  3      0.79  0.75  0.82
     """
     matrix, counts = seed_average(similarity, [*CELL, "group"])
     means = mean_intervals(matrix.to_numpy(), resampling)
@@ -85,6 +97,17 @@ def contrasts(
     References
     ----------
     method.md section 6.
+
+    Examples
+    --------
+    >>> cells = pd.MultiIndex.from_product([["cook", "read", "run", "sing"], ["young", "older"]])
+    >>> similarity = cells.to_frame(index=False, name=["activity_id", "group"])
+    >>> similarity = similarity.assign(value=[0.80, 0.70, 0.75, 0.72, 0.82, 0.74, 0.71, 0.66], seed=0)
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine")
+    >>> table = contrasts(similarity, [("young", "older")], Resampling(10_000, 9_999, 0.95, seed=0))
+    >>> table[["contrast", "n", "estimate", "low", "high", "p"]].round(3)
+          contrast  n  estimate   low  high      p
+    0  young-older  4     0.065  0.03   0.1  0.128
     """
     frame = _tested(
         differences(similarity, pairs),

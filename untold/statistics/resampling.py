@@ -31,6 +31,14 @@ class Resampling:
         Coverage of the intervals, in (0, 1).
     seed : int
         Draws depend on it and on the number of activities only: columns with as many activities share them.
+
+    Examples
+    --------
+    >>> resampling = Resampling(resamples=10_000, permutations=9_999, confidence=0.95, seed=0)
+    >>> block, weights = next(resampling.weights(4))
+    >>> weights[:2]
+    array([[1., 2., 0., 1.],
+           [0., 2., 1., 1.]])
     """
 
     resamples: int
@@ -191,6 +199,13 @@ def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool =
     References
     ----------
     method.md section 6.
+
+    Examples
+    --------
+    >>> gaps = np.array([[0.05], [0.02], [0.03], [-0.01], [0.04], [0.06]])
+    >>> means = mean_intervals(gaps, Resampling(10_000, 9_999, 0.95, seed=0))
+    >>> f"{means.estimate[0]:.3f} in [{means.low[0]:.3f}, {means.high[0]:.3f}]"
+    '0.032 in [-0.004, 0.052]'
     """
     values = np.asarray(values, dtype=np.float64)
     means = column_means(values)
@@ -228,6 +243,12 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     References
     ----------
     method.md section 6.
+
+    Examples
+    --------
+    >>> gaps = np.array([[0.05], [0.02], [0.03], [-0.01], [0.04], [0.06]])
+    >>> sign_flip(gaps, Resampling(10_000, 9_999, 0.95, seed=0)).round(3)
+    array([0.062])
     """
     values = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(values)
@@ -244,7 +265,14 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
 def wilson(
     successes: np.ndarray | float, n: np.ndarray | float, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson score interval of a proportion (Wilson 1927); NaN where n is 0."""
+    """Wilson score interval of a proportion (Wilson 1927); NaN where n is 0.
+
+    Examples
+    --------
+    >>> low, high = wilson(8, 10)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.49, 0.943)
+    """
     successes, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
     z = stats.norm.ppf(0.5 + confidence / 2)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -31,6 +31,15 @@ def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> p
     ------
     ValueError
         If the table has two values for one key.
+
+    Examples
+    --------
+    >>> similarity = pd.DataFrame({"seed": [0, 0, 1], "group": ["young", "older", "young"], "value": [0.75, 0.5, 0.8]})
+    >>> similarity = similarity.assign(dataset="people", space="dino", metric="cosine", activity_id="cook")
+    >>> differences(similarity, [("young", "older")])[["activity_id", "seed", "contrast", "value"]]
+      activity_id  seed     contrast  value
+    0        cook     0  young-older   0.25
+    1        cook     1  young-older    NaN
     """
     keys = [name for name in similarity.columns if name not in ("group", "value")]
     wide = by_group(similarity, keys, dict.fromkeys(group for pair in pairs for group in pair))
@@ -110,7 +119,13 @@ def adjust(frame: pd.DataFrame, by: Sequence[str], method: str, family: pd.Serie
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values of a vector without NaN."""
+    """Holm's adjusted p-values of a vector without NaN.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03, 0.005]))
+    array([0.03, 0.06, 0.06, 0.02])
+    """
     # Not statsmodels' multipletests: it collects garbage in every call, 66 ms for twelve p-values.
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)

@@ -60,7 +60,13 @@ WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 def words(caption: str) -> list[str]:
-    """Lower-case words; hyphenated ones whole (``middle-aged``), a possessive without its ``'s``."""
+    """Lower-case words; hyphenated ones whole (``middle-aged``), a possessive without its ``'s``.
+
+    Examples
+    --------
+    >>> words("A middle-aged woman’s dog")
+    ['a', 'middle-aged', 'woman', 'dog']
+    """
     return WORD.findall(re.sub("['\u2019]s\\b", "", caption.casefold()))
 
 
@@ -94,6 +100,15 @@ def word_log_odds(
     References
     ----------
     Monroe, Colaresi, Quinn (2008), Fightin' Words: the informative Dirichlet prior.
+
+    Examples
+    --------
+    >>> texts = ["a woman at home", "a woman with a dog", "a man at work", "a man on a bench"]
+    >>> table = word_log_odds(texts, np.array([0, 0, 1, 1]), prior_words=10)
+    >>> table.loc[table["word"] == "woman", ["cluster", "word", "count", "rest_count", "log_odds"]].round(3)
+       cluster   word  count  rest_count  log_odds
+    1        0  woman      2           0     1.148
+    5        1  woman      0           2    -1.148
     """
     clusters = np.asarray(clusters)
     has = ~pd.isna(pd.Series(captions, dtype=object)).to_numpy()

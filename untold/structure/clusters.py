@@ -430,6 +430,11 @@ def agreement(first: np.ndarray, second: np.ndarray) -> dict[str, float | int | 
     -------
     dict
         ``n`` (points compared), ``estimate``, ``note``.
+
+    Examples
+    --------
+    >>> agreement(np.array([0, 0, 1, 1, -1]), np.array([5, 5, 3, 3, 3]))
+    {'n': 4, 'estimate': 1.0, 'note': '1 points that one of them puts in no cluster left out'}
     """
     both = (first != NOISE) & (second != NOISE)
     left_out = int((~both).sum())
@@ -451,6 +456,14 @@ def representatives(points: np.ndarray, labels: np.ndarray, *, count: int = 8) -
     DataFrame
         ``cluster, role`` (nearest, outlier), ``rank`` (from 1), ``position`` (row of ``points``),
         ``distance`` (Euclidean). In a small cluster a point can be both. Noise has no representatives.
+
+    Examples
+    --------
+    >>> points, labels = np.array([[0.0], [1.0], [2.0], [9.0]]), np.array([0, 0, 0, 0])
+    >>> representatives(points, labels, count=1)
+       cluster     role  rank  position  distance
+    0        0  nearest     1         2       1.0
+    1        0  outlier     1         3       6.0
     """
     rows = []
     for cluster in np.unique(labels[labels != NOISE]):

@@ -43,6 +43,16 @@ def composition(
     DataFrame
         ``cluster, value, count, cluster_n, value_n, n, share, expected_share, ratio, low, high, p,
         p_adjusted, method, note``, one row per cell; ``p_adjusted`` is Benjamini-Hochberg over all cells.
+
+    Examples
+    --------
+    >>> table = composition(["f", "f", "m", "m", "m", "m"], np.array([0, 0, 0, 1, 1, 1]))
+    >>> table[["cluster", "value", "count", "share", "expected_share", "ratio"]].round(2)
+       cluster value  count  share  expected_share  ratio
+    0        0     f      2   0.67            0.33    2.0
+    1        0     m      1   0.33            0.67    0.5
+    2        1     f      0   0.00            0.33    0.0
+    3        1     m      3   1.00            0.67    1.5
     """
     known, note = _known(attribute)
     values, columns = np.unique(np.asarray(attribute)[known].astype(str), return_inverse=True)

@@ -19,6 +19,11 @@ def mean_distance(points: np.ndarray) -> float:
     ----------
     points : ndarray of shape (n, d)
         Unit vectors; NaN for fewer than two.
+
+    Examples
+    --------
+    >>> mean_distance(np.eye(3)), mean_distance(np.ones((3, 1)))
+    (1.0, 0.0)
     """
     n = len(points)
     if n < 2:
@@ -45,6 +50,11 @@ def vendi(points: np.ndarray, orders: Sequence[float] = ORDERS) -> np.ndarray:
     References
     ----------
     Friedman and Dieng (2023); Pasarkar and Dieng (2024) for q.
+
+    Examples
+    --------
+    >>> vendi(np.eye(3), [1]).round(6), vendi(np.ones((3, 1)), [1])
+    (array([3.]), array([1.]))
     """
     x = np.asarray(points, dtype=np.float64)
     gram = x @ x.T if len(x) <= x.shape[1] else x.T @ x

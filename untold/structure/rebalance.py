@@ -37,6 +37,14 @@ def near_duplicates(
         One row per image that has a duplicate earlier in the order given: ``position, duplicate_of``
         (position of the first image of its group), ``kind`` (exact, near), ``cosine`` to that image. Groups
         are closed under duplication, so that in a chain the cosine can be below the threshold.
+
+    Examples
+    --------
+    >>> vectors = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [1.0, 0.0]])
+    >>> near_duplicates(vectors, ["a", "b", "c", "a"]).round(4)
+       position  duplicate_of   kind  cosine
+    0         2             0   near     1.0
+    1         3             0  exact     1.0
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold = {threshold}: a cosine above 0 and at most 1")
@@ -144,6 +152,13 @@ def balancing_weights(
     References
     ----------
     Deming and Stephan (1940), iterative proportional fitting.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"gender": ["f", "m", "m", "m"]})
+    >>> weights, notes = balancing_weights(people, np.zeros(4, dtype=int))
+    >>> weights.round(2)
+    array([2.  , 0.67, 0.67, 0.67])
     """
     clusters = np.asarray(clusters)
     keep = np.ones(len(clusters), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
@@ -248,6 +263,16 @@ def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.nda
         ``cluster, attribute, value, n, share, weighted_n, weighted_share, kept_n, kept_share, effective_n``;
         effective_n is Kish's (sum w)^2 / sum w^2 of the cluster: what the weights cost. Shares are among
         images that have the attribute.
+
+    Examples
+    --------
+    >>> people, clusters = pd.DataFrame({"gender": ["f", "m", "m", "m"]}), np.zeros(4, dtype=int)
+    >>> weights, notes = balancing_weights(people, clusters)
+    >>> table = before_after(people, clusters, weights, keep_list(people, clusters, weights, seed=0))
+    >>> table[["value", "n", "share", "weighted_share", "kept_n", "kept_share", "effective_n"]]
+      value  n  share  weighted_share  kept_n  kept_share  effective_n
+    0     f  1   0.25             0.5       1         0.5          3.0
+    1     m  3   0.75             0.5       1         0.5          3.0
     """
     frames = []
     for name in attributes:
