@@ -41,7 +41,7 @@ def indexed(place: Path, tables: list[Path], **dataset) -> tuple[pd.DataFrame, p
     chosen = FolderDataset(**PLAIN | dataset)
     shards = {shard_index(path.relative_to(chosen.path).as_posix(), chosen.shards) for path in pictures(chosen.path)}
     for shard in shards:
-        settings = index_images.Settings(dataset=chosen, files="", names="", shard=shard)
+        settings = index_images.Settings(dataset=chosen, labels=[], files="", names="", shard=shard)
         outputs = {name: place / name / f"{shard:04}.parquet" for name in ("images", "rejects")}
         index_images.main(settings=settings, labels=tables, **outputs)
     return tuple(read_table(sorted((place / name).glob("*.parquet"))) for name in ("images", "rejects"))

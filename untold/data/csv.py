@@ -16,7 +16,7 @@ def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     >>> list(leading(pd.DataFrame(columns=["n", "estimate", "space"]), ["space"]))
     ['space', 'n', 'estimate']
     """
-    return frame[[*columns, *frame.columns.difference(columns, sort=False)]]
+    return frame[[*columns, *frame.columns.difference(list(columns), sort=False)]]
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

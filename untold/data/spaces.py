@@ -103,7 +103,7 @@ class Directions:
 
     def __init__(self, size: int) -> None:
         rng = np.random.default_rng(DIRECTIONS)
-        places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.float32([-1, 1]), size)
+        places, signs = rng.integers(DIRECTIONS, size=size), rng.choice(np.array([-1, 1], np.float32), size)
         self.matrix = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ MAX_ASPECT = 50
 
 
 # EXIF orientation -> the transposition that undoes it.
-UPRIGHT = {
+UPRIGHT: dict[int | None, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

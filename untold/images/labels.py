@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
@@ -50,8 +51,7 @@ def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
             table = pd.read_parquet(path)
         else:
             # Only an empty cell is missing: NA and None are labels somewhere.
-            empty = {"keep_default_na": False, "na_values": [""]}
-            table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **empty)
+            table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise ValueError(f"{path}: not a label table ({error}); give UTF-8 CSV or Parquet") from error
     table.columns = table.columns.astype(str)
@@ -96,7 +96,7 @@ def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFra
         name = PurePosixPath(file)
         places[name.name].add(file)
         places[name.stem].add(file)
-    targets: list[str | None] = []
+    targets: list[Any] = []  # a file, or None where no single one has this name
     problems: list[tuple[str, str]] = []
     for file in labels["file"]:
         candidates = {file} if file in known else places.get(file, set())

@@ -150,7 +150,7 @@ def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.Data
             [("true_male", 0, np.nan, "no labelled images")], columns=["statistic", "n", "estimate", "note"]
         )
     grid = sweep(truth, probability)
-    best = grid.loc[grid["macro_f"].idxmax()]
+    best = grid.iloc[grid["macro_f"].argmax()]
     half = sweep(truth, probability, [0.5]).iloc[0]
     optimum = best_threshold(truth, probability)
     nested, note = nested_threshold(truth, probability, seed=seed)
@@ -261,14 +261,15 @@ def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, int
         ``attribute, group, true, predicted, count, row_share`` (of the images with that truth); every pair of
         labels has its row, with count 0 where none fell. All images are attribute ``all``, group ``all``.
     """
-    truth, predicted = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
-    labels = sorted({*truth, *predicted})
+    true_labels, predicted_labels = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
+    labels = sorted({*true_labels, *predicted_labels})
     everyone = pd.DataFrame({"position": np.arange(len(truth)), "attribute": "all", "group": "all"})
     long = pd.concat([everyone, by_group(groups, intersections=intersections)], ignore_index=True)
     rows = []
     for (attribute, group), part in long.groupby(["attribute", "group"], sort=True):
         at = part["position"].to_numpy(dtype=int)
-        counts = pd.crosstab(truth[at], predicted[at]).reindex(index=labels, columns=labels, fill_value=0).to_numpy()
+        crossed = pd.crosstab(true_labels[at], predicted_labels[at])
+        counts = crossed.reindex(index=labels, columns=labels, fill_value=0).to_numpy()
         shares = counts / np.where(counts.sum(1, keepdims=True) > 0, counts.sum(1, keepdims=True), np.nan)
         for (i, j), count in np.ndenumerate(counts):
             rows.append((attribute, group, labels[i], labels[j], int(count), shares[i, j]))

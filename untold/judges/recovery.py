@@ -108,12 +108,12 @@ STATISTICS = {
 def _bootstrapped(
     x: np.ndarray, y: np.ndarray, statistic: Callable[..., np.ndarray], resampling: Resampling
 ) -> dict[str, object]:
-    row = {"n": len(x), "estimate": np.nan, "low": np.nan, "high": np.nan}
+    row: dict[str, object] = {"n": len(x), "estimate": np.nan, "low": np.nan, "high": np.nan}
     row |= {"method": "BCa bootstrap over activities", "note": ""}
     if len(x) < 3:
         return row | {"note": "fewer than three activities"}
-    row["estimate"] = float(statistic(x, y))
-    if np.isnan(row["estimate"]):
+    row["estimate"] = estimate = float(statistic(x, y))
+    if np.isnan(estimate):
         return row | {"note": "planted or estimated values are all the same"}
     if np.allclose(x, y, rtol=0, atol=1e-12):
         return row | {"note": "estimated equals planted: no interval"}
@@ -128,12 +128,19 @@ def _bootstrapped(
         batch=1000,
         rng=np.random.default_rng([resampling.seed, len(x)]),
     )
-    row["low"], row["high"] = bootstrap.confidence_interval
-    return row if np.isfinite(row["low"]) else row | {"note": "a resample has no variation: no interval"}
+    low, high = bootstrap.confidence_interval
+    note = "" if np.isfinite(low) else "a resample has no variation: no interval"
+    return row | {"low": low, "high": high, "note": note}
 
 
 def _coverage(pair: pd.DataFrame, confidence: float) -> dict[str, object]:
-    row = {"n": 0, "estimate": np.nan, "low": np.nan, "high": np.nan, "method": "Wilson over activities"}
+    row: dict[str, object] = {
+        "n": 0,
+        "estimate": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+        "method": "Wilson over activities",
+    }
     known = pair.dropna(subset=["low", "high"]) if {"low", "high"} <= set(pair) else pair.iloc[:0]
     if known.empty:
         return row | {"note": "no intervals"}

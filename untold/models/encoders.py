@@ -85,8 +85,8 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
     # Float32 means float32: left to itself, cuDNN convolves with 10 of the 23 bits.
     torch.backends.cudnn.allow_tf32 = False
     folder = Path(settings.source.folder)
-    make = {OpenClip: _open_clip, Timm: _timm, Vae: _vae}[type(settings)]
-    transform, forward, preprocessing = make(settings, folder)
+    makers: dict[type, Callable[..., tuple[Any, Any, str]]] = {OpenClip: _open_clip, Timm: _timm, Vae: _vae}
+    transform, forward, preprocessing = makers[type(settings)](settings, folder)
     metadata = {
         "model": settings.source.model_dump(exclude_none=True),
         "weights_sha256": weights_digest(folder),
@@ -169,7 +169,7 @@ def _timm(settings: Timm, folder: Path):
     import timm
 
     weights_digest(folder)
-    model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).to(device()).eval()
+    model: Any = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).to(device()).eval()
     config = timm.data.resolve_model_data_config(model)
     transform = timm.data.create_transform(**config, is_training=False)
     convert = cast(model, settings.dtype)

@@ -160,10 +160,10 @@ def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     images = nearest_images(similarity, groups)
     rows = []
     for cell, part in images.groupby(CELL, observed=True):
-        counts = part.pivot_table(
+        table = part.pivot_table(
             index="activity_id", columns="group", values="value", aggfunc=lambda x: x.sum(min_count=1)
         )
-        counts = counts.reindex(columns=list(groups)).dropna().to_numpy()
+        counts = table.reindex(columns=list(groups)).dropna().to_numpy()
         rows.append(dict(zip(CELL, cell, strict=True)) | _chi_square(counts, groups))
     frame = pd.DataFrame(rows)
     frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))

@@ -66,18 +66,18 @@ class ReferenceSums:
             If a vector has no direction, an image is there twice, or an activity was added before: its images
             must come together.
         """
-        activities, groups, seeds = np.asarray(activities), np.asarray(groups), np.asarray(seeds)
-        unit = _unit(vectors, activities)
-        order = np.argsort(activities, kind="stable")
-        names, starts = np.unique(activities[order], return_index=True)
+        activity_of, group_of, seed_of = np.asarray(activities), np.asarray(groups), np.asarray(seeds)
+        unit = _unit(vectors, activity_of)
+        order = np.argsort(activity_of, kind="stable")
+        names, starts = np.unique(activity_of[order], return_index=True)
         for activity, rows in zip(names.tolist(), np.split(order, starts[1:]), strict=True):
             if activity in self.ceilings:
                 raise ValueError(f"activity {activity!r}: added twice; its images must be in one shard")
             # Sorted, so that sums do not depend on the order of rows.
-            rows = rows[np.lexsort((seeds[rows], groups[rows]))]
-            if len(set(zip(groups[rows].tolist(), seeds[rows].tolist(), strict=True))) < len(rows):
+            rows = rows[np.lexsort((seed_of[rows], group_of[rows]))]
+            if len(set(zip(group_of[rows].tolist(), seed_of[rows].tolist(), strict=True))) < len(rows):
                 raise ValueError(f"activity {activity!r}: two images of one group and seed; keep one")
-            self._add_activity(activity, unit[rows], groups[rows], seeds[rows])
+            self._add_activity(activity, unit[rows], group_of[rows], seed_of[rows])
 
     def _add_activity(self, activity: str, unit: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> None:
         is_neutral = groups == self.neutral

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
 # Weights made at once. Half a megabyte stays in the cache; large arrays cost page faults.
@@ -262,9 +263,7 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     return np.where((finite.sum(0) > 1) & (scale > 0), p, np.nan)
 
 
-def wilson(
-    successes: np.ndarray | float, n: np.ndarray | float, confidence: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
+def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson score interval of a proportion (Wilson 1927); NaN where n is 0.
 
     Examples

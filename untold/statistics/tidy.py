@@ -1,6 +1,6 @@
 """From the long similarity table to activities x cells and back to a tidy table of results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> p
     return pd.concat(parts, ignore_index=True)
 
 
-def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Iterable[str]) -> pd.DataFrame:
     """One row per key, one column per group; NaN where an image is missing, an error where one is double."""
     keys = list(keys)
     indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
@@ -113,8 +113,9 @@ def adjust(frame: pd.DataFrame, by: Sequence[str], method: str, family: pd.Serie
     """
     usable = frame["p"].notna() if family is None else frame["p"].notna() & family
     adjusted = pd.Series(np.nan, index=frame.index)
+    procedures: dict[str, Callable[..., np.ndarray]] = {"holm": holm, "bh": stats.false_discovery_control}
     for _, p in frame[usable].groupby(list(by), observed=True)["p"]:
-        adjusted[p.index] = {"holm": holm, "bh": stats.false_discovery_control}[method](p.to_numpy())
+        adjusted[p.index] = procedures[method](p.to_numpy())
     return adjusted
 
 

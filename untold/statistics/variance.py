@@ -1,6 +1,7 @@
 """Where the variance of similarities comes from, and how many seeds a study needs (method.md section 6)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,10 +56,10 @@ def variance_components(
     units = ["activity_id", "seed"]
     wide = by_group(similarity, [*CELL, *units], groups)
     gaps = differences(similarity, pairs).set_index([*CELL, "contrast", *units])["value"].sort_index()
-    cubes = {}
+    cubes: dict[tuple[Any, ...], np.ndarray] = {}
     for cell, part in wide.groupby(CELL):
-        frames = {ALL_GROUPS: part.droplevel(CELL)}
-        frames |= {f"{a}-{b}": gaps.loc[(*cell, f"{a}-{b}")].to_frame() for a, b in pairs}
+        frames = {ALL_GROUPS: part.droplevel([*CELL])}
+        frames |= {f"{a}-{b}": gaps.xs((*cell, f"{a}-{b}")).to_frame() for a, b in pairs}
         cubes |= {(*cell, contrast): _cube(frame) for contrast, frame in frames.items()}
     replicates = _replicates([cube for cube in cubes.values() if not _hindrance(cube)], resampling)
     rows = [

@@ -111,9 +111,9 @@ def word_log_odds(
     5        1  woman      0           2    -1.148
     """
     clusters = np.asarray(clusters)
-    has = ~pd.isna(pd.Series(captions, dtype=object)).to_numpy()
+    has = ~pd.isna(np.asarray(captions, dtype=object))
     note = f"{(~has).sum()} images without a caption left out" if not has.all() else ""
-    counts = {int(c): Counter() for c in np.unique(clusters)}
+    counts: dict[int, Counter[str]] = {int(c): Counter() for c in np.unique(clusters)}
     for caption, cluster, known in zip(captions, clusters, has, strict=True):
         if known:
             counts[int(cluster)].update(words(str(caption)))
@@ -151,11 +151,11 @@ def word_log_odds(
     table = pd.DataFrame(rows, columns=columns)
     table[["log_odds", "z"]] = table[["log_odds", "z"]].astype(float)
     table["p"] = 2 * stats.norm.sf(np.abs(table["z"]))
-    known = table["p"].notna().to_numpy()
+    tested = table["p"].notna().to_numpy()
     adjusted = np.full(len(table), np.nan)
-    adjusted[known] = stats.false_discovery_control(table["p"][known]) if known.any() else []
+    adjusted[tested] = stats.false_discovery_control(table["p"][tested]) if tested.any() else []
     table["p_adjusted"] = adjusted
-    table["note"] = np.where(known, note, "no captions here, or no other words anywhere, to compare")
+    table["note"] = np.where(tested, note, "no captions here, or no other words anywhere, to compare")
     table.loc[table["cluster"] == NOISE, "note"] = (note + "; " if note else "") + "images in no cluster"
     return table
 

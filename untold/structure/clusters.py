@@ -382,7 +382,7 @@ def evaluate(
     for name in ("micro", "macro"):
         score, reference = overall.loc[name], null.loc[f"silhouette_{name}"]
         note = "; ".join(
-            dict.fromkeys(filter(None, [score["note"], f"null {reference['note']}".removesuffix("null ")]))
+            dict.fromkeys(filter(None, [str(score["note"]), f"null {reference['note']}".removesuffix("null ")]))
         )
         span = {key: reference[key] for key in ("null_mean", "null_low", "null_high", "p")}
         rows.append(

@@ -136,7 +136,7 @@ def _fisher(table: np.ndarray) -> np.ndarray:
     n, here, value = table.sum(), table.sum(1), table.sum(0)
     p = np.empty(table.shape)
     for (i, j), a in np.ndenumerate(table):
-        cells = [[a, here[i] - a], [value[j] - a, n - here[i] - value[j] + a]]
+        cells = np.array([[a, here[i] - a], [value[j] - a, n - here[i] - value[j] + a]])
         p[i, j] = stats.fisher_exact(cells).pvalue
     return np.clip(p, 0, 1)
 

@@ -110,11 +110,11 @@ def diversity(
         size keep their row, without Vendi score, and a note.
     """
     points = unit(vectors)
-    groups = pd.Series(groups, dtype=object).to_numpy()
-    names = sorted(set(groups[~pd.isna(groups)]), key=lambda name: (str(type(name)), name))
-    units = np.arange(len(points)) if units is None else pd.factorize(pd.Series(units, dtype=object))[0]
-    members = {name: np.flatnonzero(groups == name) for name in names}
-    counts = {name: len(np.unique(units[rows])) for name, rows in members.items()}
+    group_of = pd.Series(groups, dtype=object).to_numpy()
+    names = sorted(set(group_of[~pd.isna(group_of)]), key=lambda name: (str(type(name)), name))
+    unit_of = np.arange(len(points)) if units is None else pd.factorize(pd.Series(units, dtype=object))[0]
+    members = {name: np.flatnonzero(group_of == name) for name in names}
+    counts = {name: len(np.unique(unit_of[rows])) for name, rows in members.items()}
     large = [count for count in counts.values() if count >= minimum]
     if size is None and large:
         size = min(limit, min(large) // 2)
@@ -129,7 +129,7 @@ def diversity(
         if size is None or count < max(minimum, size + 1):
             note = f"{count} are too few to rarefy" + (f" to {size}" if size else f": at least {minimum} are needed")
         else:
-            nested = pd.factorize(units[rows])[0]
+            nested = pd.factorize(unit_of[rows])[0]
             each = max(1, limit // size)
             method = f"{draws} subsets of {size}"
             if np.bincount(nested).max() > each:

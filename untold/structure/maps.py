@@ -90,6 +90,11 @@ def projection_table(keys: np.ndarray, maps: dict[str, np.ndarray]) -> pd.DataFr
     """Long table key, method, x, y."""
     frames = [pd.DataFrame({"key": keys, "method": name, "x": xy[:, 0], "y": xy[:, 1]}) for name, xy in maps.items()]
     empty = pd.DataFrame(
-        {"key": pd.Series(dtype=str), "method": pd.Series(dtype=str), "x": np.float32([]), "y": np.float32([])}
+        {
+            "key": pd.Series(dtype=str),
+            "method": pd.Series(dtype=str),
+            "x": np.empty(0, np.float32),
+            "y": np.empty(0, np.float32),
+        }
     )
     return pd.concat(frames or [empty], ignore_index=True)

@@ -163,7 +163,7 @@ def balancing_weights(
     clusters = np.asarray(clusters)
     keep = np.ones(len(clusters), dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
     labelled = attributes.notna().all(axis=1).to_numpy()
-    coded = {name: _codes(attributes[name], (targets or {}).get(name)) for name in attributes}
+    coded = {name: _codes(attributes[name], (targets or {}).get(name)) for name in attributes.columns}
     weights = keep.astype(float)
     notes: list[tuple[int, str, str]] = []
     for cluster in np.unique(clusters):
@@ -275,7 +275,7 @@ def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.nda
     1     m  3   0.75             0.5       1         0.5          3.0
     """
     frames = []
-    for name in attributes:
+    for name in attributes.columns:
         data = pd.DataFrame({"cluster": clusters, "value": attributes[name].astype(object).to_numpy()})
         data = data.assign(n=1.0, weighted_n=weights, kept_n=np.asarray(kept, float), square=np.square(weights))
         data = data.dropna(subset="value").astype({"value": str})

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -177,7 +178,7 @@ class Sampler:
         self._embeddings: dict[tuple[str, str], dict[str, Tensor]] = {}
         self._compiled = self._offloaded = self._ready = False
         self.batch_size = synthesis.batch_size or CPU_BATCH
-        self.facts = {
+        self.facts: dict[str, object] = {
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.processor() or "cpu",
             "dtype": type_name(self.dtype),
             "decode_dtype": type_name(self._decoder_type),
@@ -206,17 +207,18 @@ class Sampler:
         deterministic, tf32 = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
         if self.device.type == "cpu":
             torch.set_num_threads(choose_threads(self.batch_size, threads))
-        filled = torch.utils.deterministic.fill_uninitialized_memory
+        debugging: Any = torch.utils.deterministic
+        filled = debugging.fill_uninitialized_memory
         torch.use_deterministic_algorithms(reference)
         # A help in debugging that costs one pass over every tensor made.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        debugging.fill_uninitialized_memory = False
         torch.backends.cudnn.allow_tf32 = tf32 and not reference
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(deterministic)
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            debugging.fill_uninitialized_memory = filled
             torch.backends.cudnn.allow_tf32 = tf32
 
     # -- text ---------------------------------------------------------------------------------------------------
@@ -400,7 +402,8 @@ class Sampler:
             finite.append(torch.isfinite(pixels).flatten(1).all(dim=1))
             pixels = (pixels.float().nan_to_num() / 2 + 0.5).clamp(0, 1) * 255
             images.append(pixels.round().to(torch.uint8).permute(0, 2, 3, 1))
-        return tuple(torch.cat(parts)[: len(latents)].cpu().numpy() for parts in (images, finite))
+        wanted = slice(len(latents))
+        return torch.cat(images)[wanted].cpu().numpy(), torch.cat(finite)[wanted].cpu().numpy()
 
 
 def _flaw(latents: np.ndarray, image: np.ndarray, finite: bool) -> str:

@@ -114,7 +114,7 @@ def fill_shard(
             "%d images: %d in the store, %d missing, %d broken and made again",
             len(wanted), len(entries), len(missing) - len(broken), len(broken),
         )  # fmt: skip
-        reasons = {}
+        reasons: dict[str, str] = {}
         if missing:
             made, reasons = _make(missing, store, load(), pool, name)
             entries |= made

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -116,6 +116,7 @@ class Store:
                 if picture.size != size:
                     raise BrokenEntry(f"{picture.size[0]} x {picture.size[1]} pixels instead of {size[0]} x {size[1]}")
                 picture.load()
+                assert isinstance(picture, PngImageFile)
                 text = dict(picture.text)
                 image = np.asarray(picture)
         except BrokenEntry:
