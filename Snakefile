@@ -1,16 +1,19 @@
 """Untold: measure demographic bias in text-to-image models through embeddings."""
 
 import shutil
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-# A file given with --configfile replaces the default study; nothing of the default is merged into it.
+# A file given with --configfile replaces the default study; nothing of the default is merged into it. A study in another
+# folder brings its own, or gets the default.
 if not workflow.overwrite_configfiles:
+    own = Path("config/config.yaml")
 
-    configfile: "config/config.yaml"
+    configfile: own if own.exists() else Path(workflow.current_basedir, own)
 
 
 include: "rules/common.smk"
@@ -28,31 +31,31 @@ include: "rules/export.smk"
 
 
 wildcard_constraints:
-    dataset="|".join(STUDY.datasets),
-    encoder="|".join(STUDY.encoders),
-    space="|".join(sorted({space for name in STUDY.datasets for space in PLAN.spaces(name)})),
+    dataset=alternatives(PLAN.datasets),
+    encoder=alternatives(STUDY.encoders),
+    space=alternatives(sorted({space for dataset in PLAN.datasets.values() for space in dataset.spaces})),
     shard=r"\d{4}-of-\d{4}",
-
-
-localrules:
-    all,
-    export,
 
 
 onstart:
     # To hold a limit on jobs per second, Snakemake 9.27 looks for jobs again a second after each look, and once more for
     # every job that ends: with a hundred jobs done and others waiting, as often as the processor allows. Nothing here
-    # needs the limit (SLURM's plugin loses jobs by it), and a look whenever a job ends is enough.
-    workflow.scheduler.job_rate_limiter = None
+    # needs the limit (SLURM's plugin loses jobs by it), and a look whenever a job ends is enough. No setting turns it
+    # off, and another version may have none.
+    if hasattr(workflow.scheduler, "job_rate_limiter"):
+        workflow.scheduler.job_rate_limiter = None
 
 
 onerror:
-    # A full disk takes the jobs' logs too, so that nobody else can say it.
+    # On a full disk, job logs cannot be written either, so report it here.
     if (free := shutil.disk_usage(RESULTS).free) < 2**26:
-        print(f"{RESULTS}: {free / 2**20:.1f} MB are free on its disk; make room and run again, what is made stays")
+        print(
+            f"{RESULTS}: only {free / 2**20:.1f} MB left on this disk; free some space and rerun (finished outputs are kept)"
+        )
 
 
 rule all:
     default_target: True
     input:
         study_outputs,
+    localrule: True

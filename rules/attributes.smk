@@ -1,82 +1,98 @@
 """What CLIP takes the images for, and how often it errs where labels tell."""
 
 
+def classifier_settings(wildcards):
+    return {**text_settings(wildcards), "attributes": PLAN[wildcards.dataset].classifiers}
+
+
+def audit_settings(wildcards):
+    plan = PLAN[wildcards.dataset]
+    return {
+        "dataset": wildcards.dataset,
+        "attributes": plan.audited,
+        "groups": plan.attributes,
+        "seed": STUDY.inference.seed,
+        "confidence": STUDY.inference.confidence,
+    }
+
+
+def published_settings(wildcards):
+    return {"dataset": wildcards.dataset, "pairs": PLAN[wildcards.dataset].published}
+
+
 rule classify:
     input:
-        vectors=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}"),
+        vectors=encoder_shards(),
         weights=encoder_weights,
-        code=code_files("scripts/classify.py"),
-        lock="requirements.lock",
     output:
-        predictions=f"{RESULTS}/{{dataset}}/predictions/{{encoder}}.parquet",
+        predictions="<results>/{dataset}/predictions/{encoder}.parquet",
     log:
-        f"{RESULTS}/logs/classify/{{dataset}}/{{encoder}}.log",
+        "<logs>/classify/{dataset}/{encoder}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/classify/{{dataset}}/{{encoder}}.tsv"
+        "<benchmarks>/classify/{dataset}/{encoder}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(classifier_settings),
+        settings=as_json(classifier_settings),
+        code=code("classify"),
     message:
         "Classify the images of {wildcards.dataset} with {wildcards.encoder}"
     shell:
-        "python -m scripts.classify --settings {params.settings:q} --vectors {input.vectors} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.classify '
+        "--settings {params.settings:q} --vectors {input.vectors} "
         "--predictions {output.predictions} &> {log}"
 
 
 rule audit_attributes:
     input:
-        images=whole("images"),
-        predictions=lambda wildcards: zero_shot_predictions(wildcards.dataset),
-        code=code_files("scripts/audit_attributes.py"),
-        lock="requirements.lock",
+        images=all_shards("images"),
+        predictions=used_predictions,
     output:
         tables=tables_of(ATTRIBUTE_TABLES),
     log:
-        f"{RESULTS}/logs/audit_attributes/{{dataset}}.log",
+        "<logs>/audit_attributes/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/audit_attributes/{{dataset}}.tsv"
+        "<benchmarks>/audit_attributes/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(audit_settings),
+        settings=as_json(audit_settings),
+        code=code("audit_attributes"),
     message:
         "Audit the zero-shot attributes of {wildcards.dataset}"
     shell:
-        "python -m scripts.audit_attributes --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.audit_attributes '
+        "--settings {params.settings:q} --images {input.images} "
         "--predictions {input.predictions} --tables {output.tables} &> {log}"
 
 
 rule compare_published:
     input:
-        summary=f"{RESULTS}/tables/{{dataset}}-attributes_summary.csv",
-        code=code_files("scripts/compare_published.py"),
-        lock="requirements.lock",
+        summary="<results>/tables/{dataset}-attributes_summary.csv",
     output:
-        compared=f"{RESULTS}/tables/{{dataset}}-attributes_published.csv",
+        compared="<results>/tables/{dataset}-attributes_published.csv",
     log:
-        f"{RESULTS}/logs/compare_published/{{dataset}}.log",
+        "<logs>/compare_published/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_published/{{dataset}}.tsv"
+        "<benchmarks>/compare_published/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(10),
     params:
-        settings=settings(published_settings),
+        settings=as_json(published_settings),
+        code=code("compare_published"),
     message:
         "Set the zero-shot gender of {wildcards.dataset} beside published figures"
     shell:
-        "python -m scripts.compare_published --settings {params.settings:q} --summary {input.summary} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_published '
+        "--settings {params.settings:q} --summary {input.summary} "
         "--compared {output.compared} &> {log}"

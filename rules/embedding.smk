@@ -1,72 +1,82 @@
 """Vectors of images and prompts, one file per encoder and shard."""
 
+WITH_TOKENS = [name for name, encoder in STUDY.encoders.items() if getattr(encoder, "tokens", False)]
+
+
+def text_settings(wildcards):
+    encoder = STUDY.encoders[wildcards.encoder]
+    return {"encoder": encoder.model_dump(exclude_none=True), "weights": identity(encoder.source)}
+
+
+def encoder_settings(wildcards):
+    return {**text_settings(wildcards), "max_pixels": PLAN[wildcards.dataset].max_pixels}
+
 
 rule embed_images:
     input:
-        images=synthesis_shards("{results}/{dataset}/images/{shard}.parquet"),
+        images=covered_shards("images"),
         weights=encoder_weights,
-        code=code_files("scripts/embed_images.py"),
-        lock="requirements.lock",
     output:
-        vectors=f"{RESULTS}/{{dataset}}/embeddings/{{encoder}}/{{shard}}.parquet",
+        vectors="<results>/{dataset}/embeddings/{encoder}/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/embed_images/{{dataset}}/{{encoder}}/{{shard}}.log",
+        "<logs>/embed_images/{dataset}/{encoder}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/embed_images/{{dataset}}/{{encoder}}/{{shard}}.tsv"
+        "<benchmarks>/embed_images/{dataset}/{encoder}/{shard}.tsv"
     wildcard_constraints:
-        encoder=one_of(set(STUDY.encoders) - set(WITH_TOKENS)),
+        encoder=alternatives(set(STUDY.encoders) - set(WITH_TOKENS)),
     conda:
         CONDA
     threads: MODEL_THREADS
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(encoder_settings),
+        settings=as_json(encoder_settings),
+        code=code("embed_images"),
     message:
         "Embed the images of {wildcards.dataset} shard {wildcards.shard} with {wildcards.encoder}"
     shell:
-        "python -m scripts.embed_images --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.embed_images '
+        "--settings {params.settings:q} --images {input.images} "
         "--outputs {output} &> {log}"
 
 
 # The same job for encoders whose patch tokens are kept: one more output.
 use rule embed_images as embed_images_and_tokens with:
     output:
-        vectors=f"{RESULTS}/{{dataset}}/embeddings/{{encoder}}/{{shard}}.parquet",
-        tokens=f"{RESULTS}/{{dataset}}/tokens/{{encoder}}/{{shard}}.parquet",
+        vectors="<results>/{dataset}/embeddings/{encoder}/{shard}.parquet",
+        tokens="<results>/{dataset}/tokens/{encoder}/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/embed_images_and_tokens/{{dataset}}/{{encoder}}/{{shard}}.log",
+        "<logs>/embed_images_and_tokens/{dataset}/{encoder}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/embed_images_and_tokens/{{dataset}}/{{encoder}}/{{shard}}.tsv"
+        "<benchmarks>/embed_images_and_tokens/{dataset}/{encoder}/{shard}.tsv"
     wildcard_constraints:
-        encoder=one_of(WITH_TOKENS),
+        encoder=alternatives(WITH_TOKENS),
 
 
 rule embed_prompts:
     input:
-        prompts=synthesis_shards("{results}/{dataset}/prompts/{shard}.parquet"),
+        prompts=covered_shards("prompts"),
         weights=encoder_weights,
-        code=code_files("scripts/embed_prompts.py"),
-        lock="requirements.lock",
     output:
-        vectors=f"{RESULTS}/{{dataset}}/embeddings/{{encoder}}_text/{{shard}}.parquet",
+        vectors="<results>/{dataset}/embeddings/{encoder}_text/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/embed_prompts/{{dataset}}/{{encoder}}/{{shard}}.log",
+        "<logs>/embed_prompts/{dataset}/{encoder}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/embed_prompts/{{dataset}}/{{encoder}}/{{shard}}.tsv"
+        "<benchmarks>/embed_prompts/{dataset}/{encoder}/{shard}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(30),
     params:
-        settings=settings(text_settings),
+        settings=as_json(text_settings),
+        code=code("embed_prompts"),
     message:
         "Embed the prompts of {wildcards.dataset} shard {wildcards.shard} with {wildcards.encoder}"
     shell:
-        "python -m scripts.embed_prompts --settings {params.settings:q} --prompts {input.prompts} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.embed_prompts '
+        "--settings {params.settings:q} --prompts {input.prompts} "
         "--vectors {output.vectors} &> {log}"

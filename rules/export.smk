@@ -1,62 +1,88 @@
 """What other tools open: never part of the study itself, made on request (`snakemake export`)."""
 
+import tomllib
+
+from untold.study.rules import packed_code
+
+
+def export_settings(wildcards):
+    spaces = PLAN[wildcards.dataset].spaces.items()
+    return {"dataset": wildcards.dataset, "keys": {space: place.key for space, place in spaces}}
+
+
+def crate_settings(wildcards):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "title": STUDY.report.title,
+        "version": project["version"],
+        "study": STUDY.model_dump(exclude={"report"}),
+        "identities": model_identities(),
+        "code": WORKFLOW_FILES,
+    }
+
+
+# Everything of ours that a crate holds, relative to the workflow's folder.
+WORKFLOW_FILES = ["Snakefile", "requirements.lock", *packed_code(ROOT)]
+
 
 rule export:
     input:
-        expand(f"{RESULTS}/export/{{dataset}}", dataset=STUDY.datasets),
-        f"{RESULTS}/export/study.crate.zip",
+        expand("<results>/export/{dataset}", dataset=STUDY.datasets),
+        "<results>/export/study.crate.zip",
+    localrule: True
 
 
 rule export_dataset:
     input:
-        images=whole("images"),
-        projections=f"{RESULTS}/{{dataset}}/projections.parquet",
-        code=code_files("scripts/export_dataset.py"),
-        lock="requirements.lock",
+        images=all_shards("images"),
+        projections="<results>/{dataset}/projections.parquet",
     output:
-        folder=directory(f"{RESULTS}/export/{{dataset}}"),
-        atlas=f"{RESULTS}/export/{{dataset}}.parquet",
+        folder=directory("<results>/export/{dataset}"),
+        atlas="<results>/export/{dataset}.parquet",
     log:
-        f"{RESULTS}/logs/export_dataset/{{dataset}}.log",
+        "<logs>/export_dataset/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/export_dataset/{{dataset}}.tsv"
+        "<benchmarks>/export_dataset/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         mem_mb=8000,
         runtime=60,
     params:
-        settings=settings(export_settings),
+        settings=as_json(export_settings),
+        code=code("export_dataset"),
     message:
         "Export the images of {wildcards.dataset}"
     shell:
-        "python -m scripts.export_dataset --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.export_dataset '
+        "--settings {params.settings:q} --images {input.images} "
         "--projections {input.projections} --folder {output.folder} --atlas {output.atlas} &> {log}"
 
 
 rule export_crate:
     input:
-        results=[*every(results_of), *expand("{stem}.svg", stem=every(figures_of)), f"{RESULTS}/report.html"],
-        workflow=packed_code(),
-        code=code_files("scripts/export_crate.py"),
-        lock="requirements.lock",
+        results=[
+            *for_all_datasets(results_of),
+            *expand("{stem}.svg", stem=for_all_datasets(figures_of)),
+            "<results>/report.html",
+        ],
     output:
-        crate=f"{RESULTS}/export/study.crate.zip",
+        crate="<results>/export/study.crate.zip",
     log:
-        f"{RESULTS}/logs/export_crate.log",
+        "<logs>/export_crate.log",
     benchmark:
-        f"{RESULTS}/benchmarks/export_crate.tsv"
+        "<benchmarks>/export_crate.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=settings(crate_settings),
+        settings=as_json(crate_settings),
+        code=code("export_crate", *WORKFLOW_FILES),
     message:
         "Pack the study as a Workflow Run RO-Crate"
     shell:
-        "python -m scripts.export_crate --settings {params.settings:q} --results {input.results} "
-        "--code {input.workflow} {input.lock} --crate {output.crate} &> {log}"
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.export_crate '
+        "--settings {params.settings:q} --results {input.results} "
+        "--crate {output.crate} &> {log}"

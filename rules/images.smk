@@ -1,57 +1,79 @@
 """Folders of existing images become manifests like those of generated ones."""
 
 
+def label_files(wildcards):
+    return [ancient(file) for file in own_files(PLAN.folders[wildcards.dataset].label_files)]
+
+
+def index_settings(wildcards):
+    plan = PLAN.folders[wildcards.dataset]
+    return {
+        "dataset": plan.settings.model_dump(exclude={"zero_shot", "balance", "encoders"}),
+        "labels": digests(plan.label_files),
+        "names": plan.names,
+        "files": plan.fingerprint(wildcards.shard),
+        "shard": int(wildcards.shard.split("-")[0]),
+    }
+
+
+def folder_rejects(wildcards):
+    """Generated images that fail are in their manifests."""
+    return shard_files(PLAN, wildcards.dataset, "rejects") if wildcards.dataset in PLAN.folders else []
+
+
+def rejects_settings(wildcards):
+    return {"dataset": wildcards.dataset}
+
+
 rule index_images:
     input:
-        labels=labels_files,
-        code=code_files("scripts/index_images.py"),
-        lock="requirements.lock",
+        labels=label_files,
     output:
-        images=f"{RESULTS}/{{dataset}}/images/{{shard}}.parquet",
-        rejects=f"{RESULTS}/{{dataset}}/rejects/{{shard}}.parquet",
+        images="<results>/{dataset}/images/{shard}.parquet",
+        rejects="<results>/{dataset}/rejects/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/index_images/{{dataset}}/{{shard}}.log",
+        "<logs>/index_images/{dataset}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/index_images/{{dataset}}/{{shard}}.tsv"
+        "<benchmarks>/index_images/{dataset}/{shard}.tsv"
     wildcard_constraints:
-        dataset=one_of(FOLDERS),
+        dataset=alternatives(PLAN.folders),
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(index_settings),
+        settings=as_json(index_settings),
+        code=code("index_images"),
     message:
         "Index the images of {wildcards.dataset} shard {wildcards.shard}"
     shell:
-        "python -m scripts.index_images --settings {params.settings:q} --labels {input.labels:q} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.index_images '
+        "--settings {params.settings:q} --labels {input.labels:q} "
         "--images {output.images} --rejects {output.rejects} &> {log}"
 
 
 rule list_rejects:
     input:
-        images=whole("images"),
+        images=all_shards("images"),
         rejects=folder_rejects,
-        code=code_files("scripts/list_rejects.py"),
-        lock="requirements.lock",
     output:
-        listed=f"{RESULTS}/tables/{{dataset}}-rejects.csv",
+        listed="<results>/tables/{dataset}-rejects.csv",
     log:
-        f"{RESULTS}/logs/list_rejects/{{dataset}}.log",
+        "<logs>/list_rejects/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/list_rejects/{{dataset}}.tsv"
+        "<benchmarks>/list_rejects/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(10),
     params:
-        settings=settings(rejects_settings),
+        settings=as_json(rejects_settings),
+        code=code("list_rejects"),
     message:
         "List the images of {wildcards.dataset} that cannot be used"
     shell:
-        "python -m scripts.list_rejects --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.list_rejects '
+        "--settings {params.settings:q} --images {input.images} "
         "--rejects {input.rejects} --listed {output.listed} &> {log}"

@@ -1,95 +1,131 @@
 """From similarities to findings that hold."""
 
 
+def reference_settings(wildcards):
+    """Floor and ceiling are of images: prompts have no seeds."""
+    spaces = PLAN[wildcards.dataset].spaces.items()
+    return {
+        "dataset": wildcards.dataset,
+        "spaces": {name: [space.folder, space.column] for name, space in spaces if space.key == "key"},
+        "inference": STUDY.inference.model_dump(),
+    }
+
+
+def inference_settings(wildcards):
+    plan = PLAN.generated[wildcards.dataset]
+    return {
+        "dataset": wildcards.dataset,
+        "groups": plan.groups,
+        "placebos": list(plan.settings.prompts.placebos),
+        "pairs": plan.pairs,
+        "rows": plan.original_rows,
+        "inference": STUDY.inference.model_dump(),
+    }
+
+
+def planted_shares(wildcards):
+    """The known shares of a model whose bias was planted."""
+    planted = PLAN.generated[wildcards.dataset].settings.planted
+    return [planted] if planted else []
+
+
+def position_settings(wildcards):
+    plan = PLAN.generated[wildcards.dataset]
+    return {
+        "dataset": wildcards.dataset,
+        "groups": plan.groups,
+        "space": f"{plan.texts[0]}_image" if plan.texts else None,
+        "planted": digests(planted_shares(wildcards)),
+        "inference": STUDY.inference.model_dump(),
+    }
+
+
 rule measure_reference:
     input:
-        images=whole("images"),
+        images=all_shards("images"),
         vectors=all_vectors,
-        code=code_files("scripts/measure_reference.py"),
-        lock="requirements.lock",
     output:
-        reference=f"{RESULTS}/tables/{{dataset}}-reference.csv",
-        crossed=f"{RESULTS}/tables/{{dataset}}-cross_seed.csv",
+        reference="<results>/tables/{dataset}-reference.csv",
+        crossed="<results>/tables/{dataset}-cross_seed.csv",
     log:
-        f"{RESULTS}/logs/measure_reference/{{dataset}}.log",
+        "<logs>/measure_reference/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_reference/{{dataset}}.tsv"
+        "<benchmarks>/measure_reference/{dataset}.tsv"
     wildcard_constraints:
-        dataset=one_of(GENERATED),
+        dataset=alternatives(PLAN.generated),
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(reference_settings),
+        settings=as_json(reference_settings),
+        code=code("measure_reference"),
     message:
         "Measure floor and ceiling of the spaces of {wildcards.dataset}"
     shell:
-        "python -m scripts.measure_reference --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.measure_reference '
+        "--settings {params.settings:q} --images {input.images} "
         "--vectors {input.vectors} --reference {output.reference} --crossed {output.crossed} &> {log}"
 
 
 rule infer:
     input:
-        similarity=whole("similarity"),
-        reference=f"{RESULTS}/tables/{{dataset}}-reference.csv",
-        images=whole("images"),
-        predictions=lambda wildcards: zero_shot_predictions(wildcards.dataset),
-        code=code_files("scripts/infer.py"),
-        lock="requirements.lock",
+        similarity=all_shards("similarity"),
+        reference="<results>/tables/{dataset}-reference.csv",
+        images=all_shards("images"),
+        predictions=used_predictions,
     output:
         tables=tables_of(INFERENCE_TABLES),
     log:
-        f"{RESULTS}/logs/infer/{{dataset}}.log",
+        "<logs>/infer/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/infer/{{dataset}}.tsv"
+        "<benchmarks>/infer/{dataset}.tsv"
     wildcard_constraints:
-        dataset=one_of(GENERATED),
+        dataset=alternatives(PLAN.generated),
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(inference_settings),
+        settings=as_json(inference_settings),
+        code=code("infer"),
     message:
         "Test the gaps between the groups of {wildcards.dataset}"
     shell:
-        "python -m scripts.infer --settings {params.settings:q} --similarity {input.similarity} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.infer '
+        "--settings {params.settings:q} --similarity {input.similarity} "
         "--reference {input.reference} --images {input.images} --predictions {input.predictions} "
         "--tables {output.tables} &> {log}"
 
 
 rule locate_neutral:
     input:
-        similarity=whole("similarity"),
-        images=whole("images"),
-        predictions=lambda wildcards: zero_shot_predictions(wildcards.dataset),
-        planted=planted_shares,
-        code=code_files("scripts/locate_neutral.py"),
-        lock="requirements.lock",
+        similarity=all_shards("similarity"),
+        images=all_shards("images"),
+        predictions=used_predictions,
+        planted=lambda wildcards: [ancient(file) for file in own_files(planted_shares(wildcards))],
     output:
         tables=tables_of(POSITION_TABLES),
     log:
-        f"{RESULTS}/logs/locate_neutral/{{dataset}}.log",
+        "<logs>/locate_neutral/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/locate_neutral/{{dataset}}.tsv"
+        "<benchmarks>/locate_neutral/{dataset}.tsv"
     wildcard_constraints:
-        dataset=one_of(GENERATED),
+        dataset=alternatives(PLAN.generated),
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(position_settings),
+        settings=as_json(position_settings),
+        code=code("locate_neutral"),
     message:
         "Find where the neutral person of {wildcards.dataset} sits among the groups"
     shell:
-        "python -m scripts.locate_neutral --settings {params.settings:q} --similarity {input.similarity} "
-        "--images {input.images} --predictions {input.predictions} --planted {input.planted} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.locate_neutral '
+        "--settings {params.settings:q} --similarity {input.similarity} "
+        "--images {input.images} --predictions {input.predictions} --planted {input.planted:q} "
         "--tables {output.tables} &> {log}"

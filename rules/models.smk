@@ -1,39 +1,42 @@
 """Models from the hub: pinned revisions, fetched once and checked, offline ever after."""
 
-
-localrules:
-    fetch_model,
-    fetch_models,
+from untold.study.rules import hub_request
 
 
-# The one rule whose code is no input: a revision is what it is by its checksums, and an edited helper must not send a
-# machine without network back to the hub.
+def hub_settings(wildcards):
+    return hub_request(PLAN, wildcards.repository, wildcards.revision)
+
+
+# The one rule that does not depend on its code: a revision is what it is by its checksums, and an edited helper must
+# not send a machine without network back to the hub.
 rule fetch_model:
     output:
-        manifest=f"{MODELS}/{{repository}}/{{revision}}/manifest.json",
+        manifest="resources/models/{repository}/{revision}/manifest.json",
     log:
-        f"{RESULTS}/logs/fetch_model/{{repository}}/{{revision}}.log",
+        "<logs>/fetch_model/{repository}/{revision}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fetch_model/{{repository}}/{{revision}}.tsv"
+        "<benchmarks>/fetch_model/{repository}/{revision}.tsv"
     wildcard_constraints:
         repository=r"[\w.-]+--[\w.-]+",
         revision="[0-9a-f]{40}",
+    localrule: True
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(240),
     params:
-        settings=settings(model_settings),
+        settings=as_json(hub_settings),
     message:
         "Fetch {wildcards.repository} at {wildcards.revision}"
     shell:
-        "python -m scripts.fetch_model --settings {params.settings:q} --manifest {output.manifest} &> {log}"
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.fetch_model --settings {params.settings:q} '
+        "--manifest {output.manifest:q} &> {log:q}"
 
 
 rule fetch_models:
     input:
-        sorted({manifest(source) for source in HUB_SOURCES}),
+        sorted({model_manifest(source) for source in PLAN.hub_sources}),
+    localrule: True
     message:
         "All models of the study are here"

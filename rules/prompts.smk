@@ -1,24 +1,35 @@
 """Prompts of the generated datasets, a shard at a time."""
 
 
+def prompt_settings(wildcards):
+    plan = PLAN.generated[wildcards.dataset]
+    return {
+        "activities": [vars(activity) for activity in plan.synthesis[wildcards.shard]],
+        "prompts": plan.settings.prompts.model_dump(),
+        "first_seed": plan.settings.first_seed,
+        "seeds": plan.settings.seeds,
+        "neutral_seeds": plan.settings.neutral_seeds or plan.settings.seeds,
+        "noise": plan.settings.synthesis.noise,
+    }
+
+
 rule write_prompts:
-    input:
-        code=code_files("scripts/write_prompts.py"),
     output:
-        table=f"{RESULTS}/{{dataset}}/prompts/{{shard}}.parquet",
+        table="<results>/{dataset}/prompts/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/write_prompts/{{dataset}}/{{shard}}.log",
+        "<logs>/write_prompts/{dataset}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/write_prompts/{{dataset}}/{{shard}}.tsv"
+        "<benchmarks>/write_prompts/{dataset}/{shard}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
-        settings=settings(prompt_settings),
+        settings=as_json(prompt_settings),
+        code=code("write_prompts", pinned=False),
     message:
         "Write the prompts of {wildcards.dataset} shard {wildcards.shard}"
     shell:
-        "python -m scripts.write_prompts --settings {params.settings:q} --table {output.table} &> {log}"
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.write_prompts '
+        "--settings {params.settings:q} --table {output.table} &> {log}"

@@ -1,5 +1,89 @@
 """What people read: figures and the page."""
 
+from functools import partial
+
+from untold.study.rules import compared_studies
+
+
+def figure_settings(dataset, wildcards=None):
+    plan = PLAN[dataset]
+    return {
+        "dataset": dataset,
+        "highlight": next(iter(plan.attributes), None),
+        "groups": plan.axis,
+        "contrast": "-".join(plan.pairs[0]) if plan.pairs else None,
+        "keys": {space: place.key for space, place in plan.spaces.items()},
+        "colours": STUDY.report.colours,
+        "confidence": STUDY.inference.confidence,
+    }
+
+
+def model_identities():
+    """What the study's models and encoders are."""
+    sources = {name: model.source for name, model in STUDY.models.items()}
+    sources |= {name: encoder.source for name, encoder in STUDY.encoders.items()}
+    return {name: identity(source) for name, source in sources.items()}
+
+
+def report_settings(wildcards):
+    facts = {}
+    for name, plan in PLAN.datasets.items():
+        drawn = figure_settings(name)
+        facts[name] = {key: drawn[key] for key in ("groups", "contrast", "keys")}
+        facts[name]["kind"] = STUDY.datasets[name].kind
+        facts[name]["model"] = PLAN.generated[name].settings.model if name in PLAN.generated else None
+        facts[name]["classifier"] = plan.main_classifier
+        facts[name]["facets"] = [*plan.attributes, *(["activity"] if name in PLAN.generated else [])]
+    return {
+        "report": STUDY.report.model_dump(),
+        "datasets": facts,
+        "confidence": STUDY.inference.confidence,
+        "pictures": STUDY.projections.points,
+        "study": STUDY.model_dump(exclude={"report"}),
+        "identities": model_identities(),
+    }
+
+
+def for_all_datasets(files):
+    """The files of all datasets, in the order of the configuration."""
+    return [file for name in STUDY.datasets for file in files(name)]
+
+
+def structure_files(folder):
+    return [
+        f"{RESULTS}/{name}/{folder}/{space}.parquet" for name, plan in PLAN.datasets.items() for space in plan.spaces
+    ]
+
+
+def study_outputs(wildcards):
+    """Everything that the default target makes."""
+    figures = [f"{stem}.{kind}" for stem in for_all_datasets(figures_of) for kind in ("svg", "png")]
+    return [*analysis_outputs(), *figures, f"{RESULTS}/report.html"]
+
+
+def finished_studies():
+    try:
+        return compared_studies(COMPARED)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def comparison_settings(wildcards):
+    return {"title": STUDY.report.title, "studies": finished_studies(), "inference": STUDY.inference.model_dump()}
+
+
+def compared_tables(wildcards):
+    studies = finished_studies()
+    if len(studies) < 2:
+        raise WorkflowError("compare needs two finished studies or more: --config 'studies=[results, results_sdxl]'")
+    tables = ("contrasts", "activities", "specifications_summary")
+    return [f"{folder}/tables/{dataset}-{table}.csv" for folder, dataset in studies.values() for table in tables]
+
+
+def templates(*names):
+    return [f"untold/report/templates/{name}" for name in names]
+
+
 for _name in STUDY.datasets:
 
     rule:
@@ -8,9 +92,7 @@ for _name in STUDY.datasets:
         input:
             tables=results_of(_name),
             projections=f"{RESULTS}/{_name}/projections.parquet",
-            images=shards_of(_name, "images"),
-            code=code_files("scripts/draw_figures.py"),
-            lock="requirements.lock",
+            images=shard_files(PLAN, _name, "images"),
         output:
             figures=report(
                 expand("{stem}.svg", stem=figures_of(_name)),
@@ -25,50 +107,49 @@ for _name in STUDY.datasets:
             f"{RESULTS}/benchmarks/draw_figures/{_name}.tsv"
         conda:
             CONDA
-        threads: 1
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(30),
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(30),
         params:
-            settings=settings(partial(figure_settings, _name)),
+            settings=as_json(partial(figure_settings, _name)),
+            code=code("draw_figures"),
         message:
             f"Draw the figures of {_name}"
         shell:
-            "python -m scripts.draw_figures --settings {params.settings:q} --tables {input.tables} "
+            'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.draw_figures '
+            "--settings {params.settings:q} --tables {input.tables} "
             "--projections {input.projections} --images {input.images} "
             "--figures {output.figures} {output.pictures} &> {log}"
 
 
 rule write_report:
     input:
-        tables=every(results_of),
-        figures=expand("{stem}.svg", stem=every(figures_of)),
+        tables=for_all_datasets(results_of),
+        figures=expand("{stem}.svg", stem=for_all_datasets(figures_of)),
         projections=[f"{RESULTS}/{name}/projections.parquet" for name in STUDY.datasets],
-        images=every(lambda name: shards_of(name, "images")),
-        similarity=[file for name in GENERATED for file in shards_of(name, "similarity")],
+        images=for_all_datasets(lambda name: shard_files(PLAN, name, "images")),
+        similarity=[file for name in PLAN.generated for file in shard_files(PLAN, name, "similarity")],
         clusters=structure_files("clusters"),
         representatives=structure_files("representatives"),
-        templates=expand("untold/report/templates/{name}", name=["report.html.j2", "report.css", "report.js"]),
-        code=code_files("scripts/write_report.py"),
-        lock="requirements.lock",
     output:
-        page=report(f"{RESULTS}/report.html", category="Page", caption="captions/report.rst"),
+        page=report("<results>/report.html", category="Page", caption="captions/report.rst"),
     log:
-        f"{RESULTS}/logs/write_report.log",
+        "<logs>/write_report.log",
     benchmark:
-        f"{RESULTS}/benchmarks/write_report.tsv"
+        "<benchmarks>/write_report.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(30),
     params:
-        settings=settings(report_settings),
+        settings=as_json(report_settings),
+        code=code("write_report", *templates("report.html.j2", "report.css", "report.js")),
     message:
         "Write the page of the study"
     shell:
-        "python -m scripts.write_report --settings {params.settings:q} --tables {input.tables} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.write_report '
+        "--settings {params.settings:q} --tables {input.tables} "
         "--figures {input.figures} --projections {input.projections} --images {input.images} "
         "--similarity {input.similarity} --clusters {input.clusters} --representatives {input.representatives} "
         f"--provenance {RESULTS}/provenance --page {{output.page}} &> {{log}}"
@@ -77,28 +158,26 @@ rule write_report:
 rule compare:
     input:
         tables=ancient(compared_tables),
-        templates=expand("untold/report/templates/{name}", name=["comparison.html.j2", "report.css"]),
-        code=code_files("scripts/compare_studies.py"),
-        lock="requirements.lock",
     output:
-        contrasts=f"{RESULTS}/comparison/contrasts.csv",
-        different=f"{RESULTS}/comparison/differences.csv",
-        drawings=expand(f"{RESULTS}/comparison/comparison.{{kind}}", kind=["svg", "png"]),
-        page=f"{RESULTS}/comparison/comparison.html",
+        contrasts="<results>/comparison/contrasts.csv",
+        different="<results>/comparison/differences.csv",
+        drawings=expand("<results>/comparison/comparison.{kind}", kind=["svg", "png"]),
+        page="<results>/comparison/comparison.html",
     log:
-        f"{RESULTS}/logs/compare_studies.log",
+        "<logs>/compare_studies.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_studies.tsv"
+        "<benchmarks>/compare_studies.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=settings(comparison_settings),
+        settings=as_json(comparison_settings),
+        code=code("compare_studies", *templates("comparison.html.j2", "report.css")),
     message:
         "Put finished studies side by side"
     shell:
-        "python -m scripts.compare_studies --settings {params.settings:q} --contrasts {output.contrasts} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_studies '
+        "--settings {params.settings:q} --contrasts {output.contrasts} "
         "--different {output.different} --drawings {output.drawings} --page {output.page} &> {log}"

@@ -1,60 +1,84 @@
 """How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
 
+def encoder_files(encoders, place):
+    """One file per encoder of the dataset and shard, in the order that the settings name them."""
+    return lambda wildcards: [
+        f"{RESULTS}/{wildcards.dataset}/{place.format(encoder=encoder)}/{wildcards.shard}.parquet"
+        for encoder in encoders(PLAN[wildcards.dataset])
+    ]
+
+
+def similarity_settings(wildcards):
+    plan = PLAN[wildcards.dataset]
+    return {
+        "dataset": wildcards.dataset,
+        "vectors": plan.image_spaces,
+        "texts": plan.texts,
+        "tokens": plan.tokens,
+    }
+
+
+def score_settings(wildcards):
+    return {
+        "dataset": wildcards.dataset,
+        "encoder": wildcards.encoder,
+        "inference": STUDY.inference.model_dump(),
+    }
+
+
 rule measure_similarity:
     input:
-        images=synthesis_shards("{results}/{dataset}/images/{shard}.parquet"),
-        latents=synthesis_shards("{results}/{dataset}/latents/{shard}.parquet"),
-        vectors=per_encoder(PLAN.image_spaces, "embeddings/{encoder}"),
-        texts=per_encoder(PLAN.texts, "embeddings/{encoder}_text"),
-        tokens=per_encoder(PLAN.tokens, "tokens/{encoder}"),
-        code=code_files("scripts/measure_similarity.py"),
-        lock="requirements.lock",
+        images=covered_shards("images"),
+        latents=covered_shards("latents"),
+        vectors=encoder_files(lambda plan: plan.image_spaces, "embeddings/{encoder}"),
+        texts=encoder_files(lambda plan: plan.texts, "embeddings/{encoder}_text"),
+        tokens=encoder_files(lambda plan: plan.tokens, "tokens/{encoder}"),
     output:
-        similarity=f"{RESULTS}/{{dataset}}/similarity/{{shard}}.parquet",
+        similarity="<results>/{dataset}/similarity/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/measure_similarity/{{dataset}}/{{shard}}.log",
+        "<logs>/measure_similarity/{dataset}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_similarity/{{dataset}}/{{shard}}.tsv"
+        "<benchmarks>/measure_similarity/{dataset}/{shard}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(similarity_settings),
+        settings=as_json(similarity_settings),
+        code=code("measure_similarity"),
     message:
         "Measure the similarities of {wildcards.dataset} shard {wildcards.shard}"
     shell:
-        "python -m scripts.measure_similarity --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.measure_similarity '
+        "--settings {params.settings:q} --images {input.images} "
         "--latents {input.latents} --vectors {input.vectors} --texts {input.texts} --tokens {input.tokens} "
         "--similarity {output.similarity} &> {log}"
 
 
 rule score_prompts:
     input:
-        images=whole("images"),
-        vectors=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}"),
-        texts=lambda wildcards: shards_of(wildcards.dataset, f"embeddings/{wildcards.encoder}_text"),
-        code=code_files("scripts/score_prompts.py"),
-        lock="requirements.lock",
+        images=all_shards("images"),
+        vectors=encoder_shards(),
+        texts=encoder_shards("_text"),
     output:
-        scores=f"{RESULTS}/tables/{{dataset}}-{{encoder}}-clip_score.csv",
+        scores="<results>/tables/{dataset}-{encoder}-clip_score.csv",
     log:
-        f"{RESULTS}/logs/score_prompts/{{dataset}}/{{encoder}}.log",
+        "<logs>/score_prompts/{dataset}/{encoder}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/score_prompts/{{dataset}}/{{encoder}}.tsv"
+        "<benchmarks>/score_prompts/{dataset}/{encoder}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(score_settings),
+        settings=as_json(score_settings),
+        code=code("score_prompts"),
     message:
         "Score how well the images of {wildcards.dataset} show their prompts in {wildcards.encoder}"
     shell:
-        "python -m scripts.score_prompts --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.score_prompts '
+        "--settings {params.settings:q} --images {input.images} "
         "--vectors {input.vectors} --texts {input.texts} --scores {output.scores} &> {log}"

@@ -1,30 +1,97 @@
 """Maps, clusters and who is in them."""
 
 
+def projection_settings(wildcards):
+    spaces = PLAN[wildcards.dataset].spaces.items()
+    return {
+        "projections": STUDY.projections.model_dump(),
+        "spaces": {name: [space.folder, space.column, space.key] for name, space in spaces},
+    }
+
+
+def cluster_settings(wildcards):
+    space = PLAN[wildcards.dataset].spaces[wildcards.space]
+    return {
+        "clusters": STUDY.clusters.model_dump(exclude={"permutations", "duplicate_cosine"}),
+        "space": wildcards.space,
+        "column": space.column,
+        "key": space.key,
+    }
+
+
+def composition_settings(wildcards):
+    plan = PLAN[wildcards.dataset]
+    space = plan.spaces[wildcards.space]
+    return {
+        "space": wildcards.space,
+        "column": space.column,
+        "key": space.key,
+        "attributes": plan.attributes,
+        "predicted": plan.predicted,
+        "nested": wildcards.dataset in PLAN.generated,
+        "seed": STUDY.clusters.seed,
+        "draws": STUDY.clusters.permutations,
+        "confidence": STUDY.inference.confidence,
+    }
+
+
+def captions_settings(wildcards):
+    return {"space": wildcards.space}
+
+
+def rebalance_settings(wildcards):
+    plan = PLAN[wildcards.dataset]
+    attributes, predicted = plan.balanced
+    return {
+        "space": wildcards.space,
+        "column": plan.spaces[wildcards.space].column,
+        "attributes": attributes,
+        "predicted": predicted,
+        "duplicate_cosine": STUDY.clusters.duplicate_cosine,
+        "seed": STUDY.clusters.seed,
+    }
+
+
+def picture_clusters(wildcards):
+    spaces = PLAN[wildcards.dataset].picture_spaces
+    return [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet" for space in spaces]
+
+
+def agreement_settings(wildcards):
+    return {"dataset": wildcards.dataset, "spaces": PLAN[wildcards.dataset].picture_spaces}
+
+
+def sheet_settings(wildcards):
+    return {
+        "dataset": wildcards.dataset,
+        "space": wildcards.space,
+        "max_pixels": PLAN[wildcards.dataset].max_pixels,
+    }
+
+
 rule project:
     input:
-        images=whole("images"),
+        images=all_shards("images"),
         vectors=all_vectors,
-        code=code_files("scripts/project.py"),
-        lock="requirements.lock",
     output:
-        projections=f"{RESULTS}/{{dataset}}/projections.parquet",
+        projections="<results>/{dataset}/projections.parquet",
     log:
-        f"{RESULTS}/logs/project/{{dataset}}.log",
+        "<logs>/project/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/project/{{dataset}}.tsv"
+        "<benchmarks>/project/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(projection_settings),
+        settings=as_json(projection_settings),
+        code=code("project"),
     message:
         "Map the spaces of {wildcards.dataset} to two dimensions"
     shell:
-        "python -m scripts.project --settings {params.settings:q} --images {input.images} --vectors {input.vectors} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.project '
+        "--settings {params.settings:q} --images {input.images} --vectors {input.vectors} "
         "--projections {output.projections} &> {log}"
 
 
@@ -32,29 +99,28 @@ rule cluster:
     input:
         vectors=space_vectors,
         subjects=space_subjects,
-        code=code_files("scripts/cluster.py"),
-        lock="requirements.lock",
     output:
-        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
-        representative=f"{RESULTS}/{{dataset}}/representatives/{{space}}.parquet",
-        evaluation=f"{RESULTS}/tables/{{dataset}}-{{space}}-clusters.csv",
-        choice=f"{RESULTS}/tables/{{dataset}}-{{space}}-choice_of_k.csv",
+        clusters="<results>/{dataset}/clusters/{space}.parquet",
+        representative="<results>/{dataset}/representatives/{space}.parquet",
+        evaluation="<results>/tables/{dataset}-{space}-clusters.csv",
+        choice="<results>/tables/{dataset}-{space}-choice_of_k.csv",
     log:
-        f"{RESULTS}/logs/cluster/{{dataset}}/{{space}}.log",
+        "<logs>/cluster/{dataset}/{space}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/cluster/{{dataset}}/{{space}}.tsv"
+        "<benchmarks>/cluster/{dataset}/{space}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(cluster_settings),
+        settings=as_json(cluster_settings),
+        code=code("cluster"),
     message:
         "Cluster {wildcards.dataset} in {wildcards.space}"
     shell:
-        "python -m scripts.cluster --settings {params.settings:q} --vectors {input.vectors} --subjects {input.subjects} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.cluster '
+        "--settings {params.settings:q} --vectors {input.vectors} --subjects {input.subjects} "
         "--clusters {output.clusters} --representative {output.representative} "
         "--evaluation {output.evaluation} --choice {output.choice} &> {log}"
 
@@ -63,89 +129,86 @@ rule compose:
     input:
         vectors=space_vectors,
         subjects=space_subjects,
-        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        clusters="<results>/{dataset}/clusters/{space}.parquet",
         predictions=predicted_attributes,
-        code=code_files("scripts/compose.py"),
-        lock="requirements.lock",
     output:
-        composed=f"{RESULTS}/tables/{{dataset}}-{{space}}-composition.csv",
-        associated=f"{RESULTS}/tables/{{dataset}}-{{space}}-association.csv",
-        diverse=f"{RESULTS}/tables/{{dataset}}-{{space}}-diversity.csv",
+        composed="<results>/tables/{dataset}-{space}-composition.csv",
+        associated="<results>/tables/{dataset}-{space}-association.csv",
+        diverse="<results>/tables/{dataset}-{space}-diversity.csv",
     log:
-        f"{RESULTS}/logs/compose/{{dataset}}/{{space}}.log",
+        "<logs>/compose/{dataset}/{space}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compose/{{dataset}}/{{space}}.tsv"
+        "<benchmarks>/compose/{dataset}/{space}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(composition_settings),
+        settings=as_json(composition_settings),
+        code=code("compose"),
     message:
         "Describe the clusters of {wildcards.dataset} in {wildcards.space}"
     shell:
-        "python -m scripts.compose --settings {params.settings:q} --vectors {input.vectors} --subjects {input.subjects} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compose '
+        "--settings {params.settings:q} --vectors {input.vectors} --subjects {input.subjects} "
         "--clusters {input.clusters} --predictions {input.predictions} --composed {output.composed} "
         "--associated {output.associated} --diverse {output.diverse} &> {log}"
 
 
 rule describe_captions:
     input:
-        images=whole("images"),
-        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
-        code=code_files("scripts/describe_captions.py"),
-        lock="requirements.lock",
+        images=all_shards("images"),
+        clusters="<results>/{dataset}/clusters/{space}.parquet",
     output:
-        captions=f"{RESULTS}/tables/{{dataset}}-{{space}}-captions.csv",
+        captions="<results>/tables/{dataset}-{space}-captions.csv",
     log:
-        f"{RESULTS}/logs/describe_captions/{{dataset}}/{{space}}.log",
+        "<logs>/describe_captions/{dataset}/{space}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/describe_captions/{{dataset}}/{{space}}.tsv"
+        "<benchmarks>/describe_captions/{dataset}/{space}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(30),
     params:
-        settings=settings(captions_settings),
+        settings=as_json(captions_settings),
+        code=code("describe_captions"),
     message:
         "Compare the captions of the clusters of {wildcards.dataset} in {wildcards.space}"
     shell:
-        "python -m scripts.describe_captions --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.describe_captions '
+        "--settings {params.settings:q} --images {input.images} "
         "--clusters {input.clusters} --captions {output.captions} &> {log}"
 
 
 rule rebalance:
     input:
         vectors=space_vectors,
-        images=whole("images"),
-        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
+        images=all_shards("images"),
+        clusters="<results>/{dataset}/clusters/{space}.parquet",
         predictions=predicted_attributes,
-        code=code_files("scripts/rebalance.py"),
-        lock="requirements.lock",
     output:
-        duplicates=f"{RESULTS}/tables/{{dataset}}-{{space}}-duplicates.csv",
-        shares=f"{RESULTS}/tables/{{dataset}}-{{space}}-rebalance.csv",
-        keep=f"{RESULTS}/tables/{{dataset}}-{{space}}-keep_list.csv",
+        duplicates="<results>/tables/{dataset}-{space}-duplicates.csv",
+        shares="<results>/tables/{dataset}-{space}-rebalance.csv",
+        keep="<results>/tables/{dataset}-{space}-keep_list.csv",
     log:
-        f"{RESULTS}/logs/rebalance/{{dataset}}/{{space}}.log",
+        "<logs>/rebalance/{dataset}/{space}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/rebalance/{{dataset}}/{{space}}.tsv"
+        "<benchmarks>/rebalance/{dataset}/{space}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(rebalance_settings),
+        settings=as_json(rebalance_settings),
+        code=code("rebalance"),
     message:
         "Find duplicates and rebalance {wildcards.dataset} in {wildcards.space}"
     shell:
-        "python -m scripts.rebalance --settings {params.settings:q} --vectors {input.vectors} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.rebalance '
+        "--settings {params.settings:q} --vectors {input.vectors} --images {input.images} "
         "--clusters {input.clusters} --predictions {input.predictions} --duplicates {output.duplicates} "
         "--shares {output.shares} --keep {output.keep} &> {log}"
 
@@ -153,57 +216,55 @@ rule rebalance:
 rule compare_clusters:
     input:
         clusters=picture_clusters,
-        code=code_files("scripts/compare_clusters.py"),
-        lock="requirements.lock",
     output:
-        compared=f"{RESULTS}/tables/{{dataset}}-agreement.csv",
+        compared="<results>/tables/{dataset}-agreement.csv",
     log:
-        f"{RESULTS}/logs/compare_clusters/{{dataset}}.log",
+        "<logs>/compare_clusters/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_clusters/{{dataset}}.tsv"
+        "<benchmarks>/compare_clusters/{dataset}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(10),
     params:
-        settings=settings(agreement_settings),
+        settings=as_json(agreement_settings),
+        code=code("compare_clusters"),
     message:
         "Compare the clusters of {wildcards.dataset} between encoders"
     shell:
-        "python -m scripts.compare_clusters --settings {params.settings:q} --clusters {input.clusters} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_clusters '
+        "--settings {params.settings:q} --clusters {input.clusters} "
         "--compared {output.compared} &> {log}"
 
 
 rule draw_contact_sheet:
     input:
-        images=whole("images"),
-        clusters=f"{RESULTS}/{{dataset}}/clusters/{{space}}.parquet",
-        representative=f"{RESULTS}/{{dataset}}/representatives/{{space}}.parquet",
-        code=code_files("scripts/draw_contact_sheet.py"),
-        lock="requirements.lock",
+        images=all_shards("images"),
+        clusters="<results>/{dataset}/clusters/{space}.parquet",
+        representative="<results>/{dataset}/representatives/{space}.parquet",
     output:
         sheet=report(
-            f"{RESULTS}/figures/{{dataset}}-{{space}}-contact_sheet.png",
+            "<results>/figures/{dataset}-{space}-contact_sheet.png",
             category="Figures",
             subcategory="{dataset}",
             caption="captions/contact_sheet.rst",
         ),
     log:
-        f"{RESULTS}/logs/draw_contact_sheet/{{dataset}}/{{space}}.log",
+        "<logs>/draw_contact_sheet/{dataset}/{space}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/draw_contact_sheet/{{dataset}}/{{space}}.tsv"
+        "<benchmarks>/draw_contact_sheet/{dataset}/{space}.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(30),
     params:
-        settings=settings(sheet_settings),
+        settings=as_json(sheet_settings),
+        code=code("draw_contact_sheet"),
     message:
         "Show the clusters of {wildcards.dataset} in {wildcards.space}"
     shell:
-        "python -m scripts.draw_contact_sheet --settings {params.settings:q} --images {input.images} "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.draw_contact_sheet '
+        "--settings {params.settings:q} --images {input.images} "
         "--clusters {input.clusters} --representative {input.representative} --sheet {output.sheet} &> {log}"

@@ -1,33 +1,57 @@
 """Images of the generated datasets, kept in a store by what determines their pixels."""
 
 
+def used_vae(dataset):
+    """Only the fast profile decodes with the model's alternative VAE."""
+    return STUDY.models[dataset.model].vae if dataset.synthesis.profile == "fast" else None
+
+
+def synthesis_weights(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    sources = [STUDY.models[dataset.model].source, used_vae(dataset)]
+    return [file for source in sources if source for file in weights(source)]
+
+
+def synthesis_settings(wildcards):
+    dataset = STUDY.datasets[wildcards.dataset]
+    model = STUDY.models[dataset.model]
+    vae = used_vae(dataset)
+    return {
+        "synthesis": dataset.synthesis.model_dump(),
+        "model": model.source.model_dump(exclude_none=True),
+        "vae": vae and vae.model_dump(exclude_none=True),
+        "identity": {"model": identity(model.source), "vae": vae and identity(vae)},
+        "variant": model.variant,
+    }
+
+
 rule synthesise:
     input:
-        prompts=f"{RESULTS}/{{dataset}}/prompts/{{shard}}.parquet",
+        prompts="<results>/{dataset}/prompts/{shard}.parquet",
         weights=synthesis_weights,
-        code=code_files("scripts/synthesise.py"),
-        lock="requirements.lock",
     output:
-        images=f"{RESULTS}/{{dataset}}/images/{{shard}}.parquet",
-        latents=f"{RESULTS}/{{dataset}}/latents/{{shard}}.parquet",
+        images="<results>/{dataset}/images/{shard}.parquet",
+        latents="<results>/{dataset}/latents/{shard}.parquet",
     log:
-        f"{RESULTS}/logs/synthesise/{{dataset}}/{{shard}}.log",
+        "<logs>/synthesise/{dataset}/{shard}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/synthesise/{{dataset}}/{{shard}}.tsv"
+        "<benchmarks>/synthesise/{dataset}/{shard}.tsv"
     wildcard_constraints:
-        dataset=one_of(GENERATED),
+        dataset=alternatives(PLAN.generated),
     conda:
         CONDA
     threads: MODEL_THREADS
     resources:
         gpu=GPU,
-        mem_mb=growing(12000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(12000),
+        runtime=scaled_by_attempt(240),
     params:
-        settings=settings(synthesis_settings),
+        settings=as_json(synthesis_settings),
+        code=code("synthesise"),
     message:
         "Synthesise the images of {wildcards.dataset} shard {wildcards.shard}"
     shell:
-        f"python -m scripts.synthesise --settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.synthesise '
+        f"--settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
         "--images {output.images} --latents {output.latents} "
         f"--provenance {RESULTS}/provenance/synthesise/{{wildcards.dataset}}/{{wildcards.shard}}.json &> {{log}}"

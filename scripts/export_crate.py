@@ -13,6 +13,7 @@ from rocrate.rocrate import ROCrate
 
 from scripts.cli import run
 from untold.base.files import atomic
+from untold.base.places import ROOT
 
 # The run profiles build on RO-Crate 1.1, whatever the library's own default is by now.
 CRATE = "1.1"
@@ -37,25 +38,31 @@ FORMATS = {
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The study as it was configured, what its models are, and the version of the workflow."""
+    """The study as it was configured, what its models are, the version of the workflow and its files."""
 
     title: str
     version: str
     study: dict[str, Any]
     identities: dict[str, str]
+    code: list[str]
 
 
-def main(*, settings: Settings, results: list[Path], code: list[Path], crate: Path) -> None:
+def main(*, settings: Settings, results: list[Path], crate: Path) -> None:
     packed = ROCrate(version=CRATE)
     packed.name = settings.title
     packed.description = "A study of demographic bias in text-to-image models, made by the workflow Untold."
     packed.root_dataset["license"] = packed.add(ContextEntity(packed, LICENSE["url"], LICENSE))
     about = {"name": "Untold", "version": settings.version, "encodingFormat": "text/x-python"}
     workflow = packed.add_workflow(
-        "Snakefile", properties=about, main=True, lang="snakemake", lang_version=version("snakemake")
+        ROOT / "Snakefile",
+        "Snakefile",
+        properties=about,
+        main=True,
+        lang="snakemake",
+        lang_version=version("snakemake"),
     )
-    for path in sorted(code):
-        packed.add_file(path, path.as_posix(), properties={"encodingFormat": "text/plain"})
+    for path in sorted(set(settings.code) - {"Snakefile"}):
+        packed.add_file(ROOT / path, path, properties={"encodingFormat": "text/plain"})
     text = json.dumps(settings.study, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     about = {"encodingFormat": FORMATS[".json"], "name": "Configuration of the study"}
     config = packed.add_file(io.StringIO(text), "config.json", properties=about)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from scripts.cli import run
 from untold.base.identity import shard_index
+from untold.base.places import find
 from untold.data.parquet import write_table
 from untold.images.age_bands import age_band
 from untold.images.folder import index
@@ -16,9 +17,10 @@ from untold.study.schema_datasets import FolderDataset
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The folder, its labels, digests of the shard's files and of all names, and which part of it this shard is."""
+    """The folder, digests of its labels, of the shard's files and of all names, and which part of it this shard is."""
 
     dataset: FolderDataset
+    labels: list[str]
     files: str
     names: str | None
     shard: int
@@ -26,10 +28,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path) -> None:
     dataset = settings.dataset
-    folder = Path(dataset.path).as_posix()
-    files = list_images(dataset.path)
+    folder = find(dataset.path)
+    files = list_images(folder)
     mine = [file for file in files if shard_index(file, dataset.shards) == settings.shard]
-    manifest, rejected = index(dataset.path, mine, max_pixels=dataset.max_pixels)
+    manifest, rejected = index(folder, mine, max_pixels=dataset.max_pixels)
     matched, problems = pd.DataFrame({"file": []}, dtype=object), pd.DataFrame({"path": [], "reason": []}, dtype=object)
     if dataset.utkface:
         matched, problems = utkface_labels(files)
@@ -45,7 +47,7 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
             )
         matched, problems = match_labels(table[["file", *wanted]], files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
-    manifest = attach_labels(manifest, matched, dataset.path)
+    manifest = attach_labels(manifest, matched, folder)
     # Every shard sees all problems of the labels; each lists its own, and the first those of shards without a file.
     present = sorted({shard_index(file, dataset.shards) for file in files})
     homes = [shard_index(path, dataset.shards) for path in problems["path"]]
@@ -53,7 +55,9 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     listed_here = [(home if home in present else present[0]) == settings.shard for home in homes]
     problems = problems[pd.Series(listed_here, index=problems.index, dtype=bool)]
     known = set(files)
-    problems = problems.assign(path=[f"{folder}/{path}" if path in known else path for path in problems["path"]])
+    problems = problems.assign(
+        path=[f"{folder.as_posix()}/{path}" if path in known else path for path in problems["path"]]
+    )
     write_table(images, manifest, sort_by=["key"])
     write_table(rejects, pd.concat([rejected, problems], ignore_index=True).astype(str), sort_by=["path", "reason"])
 

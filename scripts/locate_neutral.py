@@ -20,11 +20,12 @@ EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "lo
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The groups in their order, the space of the classifier, and how to make intervals."""
+    """The groups in order, the classifier's space, a digest of the planted shares, and how to make intervals."""
 
     dataset: str
     groups: list[str]
     space: str | None
+    planted: list[str]
     inference: Inference
 
 

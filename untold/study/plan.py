@@ -1,16 +1,19 @@
-"""What a study consists of, known before any job: activities, shards, encoders, model folders and their identities."""
+"""Everything about a study that is known before any job runs: its activities, files, shards, spaces and models."""
 
 import hashlib
 import os
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 
 from untold.base.identity import canonical_json, digest, file_digest, shard_index, shard_name
+from untold.base.places import find
 from untold.study.activities import Activity, read_activities, select
+from untold.study.folders import list_images
 from untold.study.schema import Study
 from untold.study.schema_base import ConfigError
 from untold.study.schema_datasets import FolderDataset, GeneratedDataset
@@ -19,8 +22,9 @@ from untold.study.schema_models import Source
 
 # Characters of a prompts job's settings, which travel on its command line; Linux takes 131 072 in one argument.
 LONGEST_SETTINGS = 100_000
-PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of method.md section 9
+PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of docs/method.md section 9
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,302 @@ class Space:
     key: str = "key"
 
 
+class DatasetPlan(ABC):
+    """What one dataset consists of. A kind of dataset is one subclass.
+
+    Attributes
+    ----------
+    name : str
+    groups : list of str
+        The marked groups, in the order of the axis; none where the images exist already.
+    pairs : list of (str, str)
+        Contrasts between groups, the main one first.
+    attributes : list of str
+        Columns of the manifest that say who or what is shown.
+    audited : dict
+        Label columns that zero-shot classifiers are compared with, with their two labels.
+    predicted : dict
+        Attributes that only CLIP tells: the column's name, with attribute and first classifier.
+    published : dict
+        Classifiers that are keyword pairs with published figures, with the pair's name.
+    max_pixels : int
+        Larger images are refused.
+    """
+
+    groups: list[str]
+    pairs: list[tuple[str, str]]
+    attributes: list[str]
+    audited: dict[str, list[str]]
+    predicted: dict[str, tuple[str, str]]
+    published: dict[str, str]
+    max_pixels: int
+
+    def __init__(self, name: str, settings: GeneratedDataset | FolderDataset, study: Study):
+        self.name = name
+        self.study = study
+        self._chosen = settings.encoders or list(study.encoders)
+
+    @property
+    @abstractmethod
+    def embedding_shards(self) -> list[str]:
+        """Names of the embedding shards."""
+
+    @abstractmethod
+    def covered(self, shard: str) -> list[str]:
+        """The shards of manifests that an embedding shard reads."""
+
+    def shards(self, folder: str) -> list[str]:
+        """Names of the files in one folder of the dataset, such as ``images`` or ``embeddings/clip``."""
+        return self.embedding_shards
+
+    def encoders(self, *kinds: type) -> dict[str, Encoder]:
+        """The encoders that the images pass through, of the given kinds (all when none is given)."""
+        encoders = {name: encoder for name, encoder in self.study.encoders.items() if name in self._chosen}
+        return {name: encoder for name, encoder in encoders.items() if isinstance(encoder, kinds or object)}
+
+    @cached_property
+    def image_spaces(self) -> dict[str, str]:
+        """The space that each encoder's image vectors make."""
+        encoders = self.encoders().items()
+        return {name: f"{name}_image" if isinstance(encoder, OpenClip) else name for name, encoder in encoders}
+
+    @cached_property
+    def spaces(self) -> dict[str, Space]:
+        """Every space that the dataset is mapped and clustered in (docs/method.md section 2)."""
+        return {space: Space(f"embeddings/{name}") for name, space in self.image_spaces.items()}
+
+    @property
+    def picture_spaces(self) -> list[str]:
+        """Spaces of images, not of prompts."""
+        return [space for space, place in self.spaces.items() if place.key == "key"]
+
+    @property
+    def texts(self) -> list[str]:
+        """Encoders that embed prompts too."""
+        return list(self.encoders(OpenClip))
+
+    @property
+    def tokens(self) -> list[str]:
+        """Encoders whose patch tokens are kept."""
+        return [name for name, encoder in self.encoders(Timm).items() if isinstance(encoder, Timm) and encoder.tokens]
+
+    @property
+    @abstractmethod
+    def classifiers(self) -> Mapping[str, Mapping[str, object]]:
+        """Zero-shot classifiers by attribute and name; none where the configuration asks for none."""
+
+    @property
+    def predictor(self) -> str | None:
+        """The encoder whose zero-shot predictions the analyses use: the first that reads prompts."""
+        return self.texts[0] if self.classifiers else None
+
+    @property
+    def main_classifier(self) -> tuple[str, str] | None:
+        """What a labelled folder's answer is about: its first audited attribute and that one's first classifier."""
+        for attribute in self.audited:
+            return attribute, next(iter(self.classifiers[attribute]))
+        return None
+
+    @property
+    @abstractmethod
+    def balanced(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
+        """Attributes that the keep-list equalises: columns of the manifest, and predicted ones."""
+
+    @property
+    def axis(self) -> list[str]:
+        """The groups with neutral first; empty where there are none."""
+        return ["neutral", *self.groups] if self.groups else []
+
+
+class GeneratedPlan(DatasetPlan):
+    """A dataset of images made from prompts."""
+
+    def __init__(self, name: str, settings: GeneratedDataset, study: Study):
+        super().__init__(name, settings, study)
+        self.settings = settings
+        self.groups = list(settings.prompts.groups)
+        self.attributes = ["group", "category"]
+        self.audited, self.predicted, self.published = {}, {}, {}
+        self.max_pixels = MAX_PIXELS
+        self._check_shards()
+
+    def _check_shards(self) -> None:
+        """Every shard's activities must fit the command line of its prompts job."""
+        room = LONGEST_SETTINGS - len(shlex.quote(canonical_json(self.settings.prompts.model_dump())))
+        if room < LONGEST_SETTINGS // 2:
+            raise ConfigError(
+                f"datasets.{self.name}.prompts: the templates are too long together; shorten or remove some"
+            )
+        shards = self.synthesis.values()
+        longest = max(len(shlex.quote(canonical_json([vars(activity) for activity in shard]))) for shard in shards)
+        if longest > room:
+            wanted = self.settings.shards.synthesis * longest // room + 1
+            raise ConfigError(
+                f"datasets.{self.name}.shards.synthesis: the activities of a shard take {longest} characters, {room} "
+                f"fit; set {wanted} or more"
+            )
+
+    @cached_property
+    def activities(self) -> list[Activity]:
+        """What the persons do."""
+        choice = self.settings.activities
+        return select(read_activities(find(choice.file)), choice)
+
+    @cached_property
+    def synthesis(self) -> dict[str, list[Activity]]:
+        """Activities by synthesis shard; shards without any are left out."""
+        count = self.settings.shards.synthesis
+        shards: dict[str, list[Activity]] = {}
+        for activity in self.activities:
+            shards.setdefault(shard_name(shard_index(activity.id, count), count), []).append(activity)
+        return dict(sorted(shards.items()))
+
+    def _embedding_shard(self, activity: Activity) -> str:
+        count = self.settings.shards.embedding
+        return shard_name(shard_index(activity.id, count), count)
+
+    @cached_property
+    def embedding_shards(self) -> list[str]:
+        return sorted({self._embedding_shard(activity) for activity in self.activities})
+
+    def covered(self, shard: str) -> list[str]:
+        return [name for name, activities in self.synthesis.items() if self._embedding_shard(activities[0]) == shard]
+
+    def shards(self, folder: str) -> list[str]:
+        return list(self.synthesis) if folder in ("prompts", "images", "latents") else self.embedding_shards
+
+    def encoders(self, *kinds: type) -> dict[str, Encoder]:
+        """Generated images have their sampler's latents and no VAE pass (docs/method.md section 2)."""
+        encoders = super().encoders(*kinds)
+        return {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, Vae)}
+
+    @cached_property
+    def spaces(self) -> dict[str, Space]:
+        texts = {f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts}
+        return super().spaces | texts | {"latents": Space("latents", column="latents")}
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Those of the configuration, or first against last group and the rest."""
+        if self.study.inference.contrasts:
+            return [(first, second) for first, second in self.study.inference.contrasts]
+        main = (self.groups[0], self.groups[-1])
+        return [main, *(pair for pair in combinations(self.groups, 2) if pair != main)]
+
+    @property
+    def original_rows(self) -> list[tuple[str, str, str]]:
+        """Label, space and metric of the original study's rows: prompts first, the patch similarities last."""
+        texts = [space for space in self.spaces if space not in self.picture_spaces]
+        rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
+        rows += [(space.replace("_image", " images"), space, "cosine") for space in self.picture_spaces]
+        return rows + [(f"{encoder} split", encoder, "patch_maxsim") for encoder in self.tokens]
+
+    @property
+    def classifiers(self) -> Mapping[str, Mapping[str, object]]:
+        """One, that tells the groups."""
+        return {"group": {"group": self.settings.zero_shot}} if self.settings.zero_shot else {}
+
+    @property
+    def balanced(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
+        """The group asked for; categories are of activities, not of people."""
+        return ["group"], {}
+
+
+class FolderPlan(DatasetPlan):
+    """A dataset of images that exist."""
+
+    def __init__(self, name: str, settings: FolderDataset, study: Study):
+        super().__init__(name, settings, study)
+        self.settings = settings
+        self.groups, self.pairs = [], []
+        self.attributes = settings.columns
+        self.audited = {
+            attribute: list(next(iter(classifiers.values())))
+            for attribute, classifiers in settings.zero_shot.items()
+            if attribute in settings.columns
+        }
+        self.predicted = {
+            f"{attribute} (zero-shot)": (attribute, next(iter(classifiers)))
+            for attribute, classifiers in settings.zero_shot.items()
+            if attribute not in settings.columns
+        }
+        self.max_pixels = settings.max_pixels
+        if not self.files:
+            raise ConfigError(f"datasets.{name}.path: {settings.path} holds no image")
+
+    @cached_property
+    def files(self) -> dict[str, int]:
+        """Images by relative path, with their size in bytes."""
+        folder = find(self.settings.path)
+        if not os.path.isdir(folder):  # unlike Path.is_dir, also for names that no file system takes
+            raise ConfigError(f"datasets.{self.name}.path: no folder {folder}; name the folder that holds the images")
+        return {file: _size(folder / file) for file in list_images(folder)}
+
+    def _shard(self, file: str) -> str:
+        return shard_name(shard_index(file, self.settings.shards), self.settings.shards)
+
+    def fingerprint(self, shard: str) -> str:
+        """Digest of the names and sizes of a shard's files: a touched file changes nothing, a new one does."""
+        return digest({file: size for file, size in self.files.items() if self._shard(file) == shard})
+
+    @property
+    def names(self) -> str | None:
+        """Digest of all file names of a folder whose labels are matched by name.
+
+        A new file can make a name ambiguous, or a label common, for any other file.
+        """
+        return digest(list(self.files)) if self.settings.labels or self.settings.open_images else None
+
+    @cached_property
+    def embedding_shards(self) -> list[str]:
+        return sorted({self._shard(file) for file in self.files})
+
+    def covered(self, shard: str) -> list[str]:
+        return [shard]
+
+    @property
+    def label_files(self) -> list[str]:
+        """Tables of labels that people wrote."""
+        if published := self.settings.open_images:
+            return [published.labels, published.descriptions]
+        return [self.settings.labels.file] if self.settings.labels else []
+
+    @property
+    def captioned(self) -> bool:
+        """Whether the images have captions."""
+        return bool(self.settings.labels and self.settings.labels.caption)
+
+    @property
+    def classifiers(self) -> Mapping[str, Mapping[str, object]]:
+        return self.settings.zero_shot
+
+    @property
+    def balanced(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
+        everything = [*self.attributes, *self.settings.zero_shot]
+        chosen = everything if self.settings.balance is None else self.settings.balance
+        predicted = {column: about for column, about in self.predicted.items() if about[0] in chosen}
+        return [column for column in self.attributes if column in chosen], predicted
+
+    @property
+    def published(self) -> dict[str, str]:  # type: ignore[override]
+        """Of a UTKFace folder only: its gender is what the published figures are about."""
+        if not self.settings.utkface:
+            return {}
+        pairs = {
+            name: "/".join(prompts[0] for prompts in classes.values())
+            for name, classes in self.settings.zero_shot.get("gender", {}).items()
+            if list(classes) == ["male", "female"] and all(len(prompts) == 1 for prompts in classes.values())
+        }
+        return {name: pair for name, pair in pairs.items() if pair in PUBLISHED_PAIRS}
+
+
 class Plan:
     """A checked study together with what its configuration points to on disk.
+
+    Attributes
+    ----------
+    study : Study
+    datasets : dict of str to DatasetPlan
 
     Raises
     ------
@@ -43,218 +341,44 @@ class Plan:
 
     def __init__(self, study: Study):
         self.study = study
-        for name, model in study.models.items():
-            self._check_source(f"models.{name}.source", model.source)
-            if model.vae:
-                self._check_source(f"models.{name}.vae", model.vae)
-        for name, encoder in study.encoders.items():
-            self._check_source(f"encoders.{name}.source", encoder.source)
-        for name, dataset in study.datasets.items():
-            if isinstance(dataset, GeneratedDataset):
-                self._check_shards(name)
-            elif not self.files(name):
-                raise ConfigError(f"datasets.{name}.path: {dataset.path} holds no image")
-
-    @staticmethod
-    def _check_source(key: str, source: Source) -> None:
-        if source.path is None:
-            return
-        folder = Path(source.path)
-        if not os.path.isdir(folder):  # unlike Path.is_dir, also for names that no file system takes
-            raise ConfigError(f"{key}.path: no folder {folder}; put the model there or name a repository and revision")
-        if not any(folder.rglob("*.safetensors")):
-            pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
-            what = "only pickled weights, which are refused" if pickled else "no weights"
-            raise ConfigError(f"{key}.path: {folder} holds {what}; it needs .safetensors files")
-
-    def _check_shards(self, name: str) -> None:
-        dataset = self.study.datasets[name]
-        room = LONGEST_SETTINGS - len(shlex.quote(canonical_json(dataset.prompts.model_dump())))
-        if room < LONGEST_SETTINGS // 2:
-            raise ConfigError(f"datasets.{name}.prompts: the templates are too long together; shorten or remove some")
-        shards = self.synthesis(name).values()
-        longest = max(len(shlex.quote(canonical_json([vars(activity) for activity in shard]))) for shard in shards)
-        if longest > room:
-            wanted = dataset.shards.synthesis * longest // room + 1
-            raise ConfigError(
-                f"datasets.{name}.shards.synthesis: the activities of a shard take {longest} characters, {room} fit; "
-                f"set {wanted} or more"
-            )
-
-    @cache  # noqa: B019 - one plan lives as long as the process
-    def activities(self, dataset: str) -> list[Activity]:
-        """The activities of a generated dataset."""
-        choice = self.study.datasets[dataset].activities
-        return select(read_activities(Path(choice.file)), choice)
-
-    @cache  # noqa: B019
-    def synthesis(self, dataset: str) -> dict[str, list[Activity]]:
-        """Activities by synthesis shard; shards without any are left out."""
-        count = self.study.datasets[dataset].shards.synthesis
-        shards: dict[str, list[Activity]] = {}
-        for activity in self.activities(dataset):
-            shards.setdefault(shard_name(shard_index(activity.id, count), count), []).append(activity)
-        return dict(sorted(shards.items()))
-
-    @cache  # noqa: B019
-    def files(self, dataset: str) -> dict[str, int]:
-        """Images of a folder dataset by relative path, with their size in bytes."""
-        # pandas comes with this import; studies without folders do not wait for it.
-        from untold.study.folders import list_images
-
-        folder = Path(self.study.datasets[dataset].path)
-        if not os.path.isdir(folder):
-            raise ConfigError(f"datasets.{dataset}.path: no folder {folder}; name the folder that holds the images")
-        return {file: _size(folder / file) for file in list_images(folder)}
-
-    def fingerprint(self, dataset: str, shard: str) -> str:
-        """Digest of the names and sizes of a shard's files: a touched file changes nothing, a new one does."""
-        count = self.study.datasets[dataset].shards
-        return digest(
-            {f: n for f, n in self.files(dataset).items() if shard_name(shard_index(f, count), count) == shard}
-        )
-
-    def names(self, dataset: str) -> str | None:
-        """Digest of all file names of a folder whose labels are matched by name.
-
-        A new file can make a name ambiguous, or a label common, for any other file.
-        """
-        settings = self.study.datasets[dataset]
-        return digest(list(self.files(dataset))) if settings.labels or settings.open_images else None
-
-    @cache  # noqa: B019
-    def embedding_shards(self, dataset: str) -> list[str]:
-        """Names of a dataset's embedding shards."""
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, FolderDataset):
-            return sorted(
-                {shard_name(shard_index(file, settings.shards), settings.shards) for file in self.files(dataset)}
-            )
-        count = settings.shards.embedding
-        return sorted({shard_name(shard_index(a.id, count), count) for a in self.activities(dataset)})
-
-    def covered(self, dataset: str, shard: str) -> list[str]:
-        """The shards of manifests that an embedding shard reads."""
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, FolderDataset):
-            return [shard]
-        count = settings.shards.embedding
-        return [
-            name
-            for name, activities in self.synthesis(dataset).items()
-            if shard_name(shard_index(activities[0].id, count), count) == shard
-        ]
-
-    def encoders(self, dataset: str, *kinds: type) -> dict[str, Encoder]:
-        """The encoders that a dataset's images pass through, of the given kinds (all when none is given).
-
-        Generated images have their sampler's latents and no VAE pass (method.md section 2).
-        """
-        settings = self.study.datasets[dataset]
-        generated = isinstance(settings, GeneratedDataset)
-        return {
-            name: encoder
-            for name, encoder in self.study.encoders.items()
-            if name in (settings.encoders or self.study.encoders)
-            and not (generated and isinstance(encoder, Vae))
-            and isinstance(encoder, kinds or object)
+        for key, source in self.sources.items():
+            _check_source(f"{key}.source" if not key.endswith(".vae") else key, source)
+        self.datasets: dict[str, DatasetPlan] = {
+            name: GeneratedPlan(name, dataset, study)
+            if isinstance(dataset, GeneratedDataset)
+            else FolderPlan(name, dataset, study)
+            for name, dataset in study.datasets.items()
         }
 
-    def image_spaces(self, dataset: str) -> dict[str, str]:
-        """The space that each encoder's image vectors make."""
-        spaces = self.encoders(dataset).items()
-        return {name: f"{name}_image" if isinstance(encoder, OpenClip) else name for name, encoder in spaces}
+    def __getitem__(self, dataset: str) -> DatasetPlan:
+        return self.datasets[dataset]
 
-    def spaces(self, dataset: str) -> dict[str, Space]:
-        """Every space that a dataset is mapped and clustered in (method.md section 2)."""
-        spaces = {space: Space(f"embeddings/{name}") for name, space in self.image_spaces(dataset).items()}
-        if isinstance(self.study.datasets[dataset], GeneratedDataset):
-            spaces |= {
-                f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts(dataset)
-            }
-            spaces["latents"] = Space("latents", column="latents")
-        return spaces
+    @property
+    def generated(self) -> dict[str, GeneratedPlan]:
+        """The datasets of images made from prompts."""
+        return {name: plan for name, plan in self.datasets.items() if isinstance(plan, GeneratedPlan)}
 
-    def pairs(self, dataset: str) -> list[tuple[str, str]]:
-        """The contrasts, the main one first: those of the configuration, or first against last group and the rest."""
-        groups = list(self.study.datasets[dataset].prompts.groups)
-        if self.study.inference.contrasts:
-            return [tuple(pair) for pair in self.study.inference.contrasts]
-        main = (groups[0], groups[-1])
-        return [main, *(pair for pair in combinations(groups, 2) if pair != main)]
+    @property
+    def folders(self) -> dict[str, FolderPlan]:
+        """The datasets of images that exist."""
+        return {name: plan for name, plan in self.datasets.items() if isinstance(plan, FolderPlan)}
 
-    def original_rows(self, dataset: str) -> list[tuple[str, str, str]]:
-        """Label, space and metric of the original study's rows: prompts first, the patch similarities last."""
-        spaces = self.spaces(dataset)
-        texts = [space for space, place in spaces.items() if place.key == "prompt_key"]
-        rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
-        rows += [(space.replace("_image", " images"), space, "cosine") for space in spaces if space not in texts]
-        return rows + [(f"{encoder} split", encoder, "patch_maxsim") for encoder in self.tokens(dataset)]
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Where the weights of each model come from, by the model's key in the configuration."""
+        sources = {f"models.{name}": model.source for name, model in self.study.models.items()}
+        sources |= {f"models.{name}.vae": model.vae for name, model in self.study.models.items() if model.vae}
+        return sources | {f"encoders.{name}": encoder.source for name, encoder in self.study.encoders.items()}
 
-    def attributes(self, dataset: str) -> list[str]:
-        """Columns of the manifest that say who or what is shown."""
-        settings = self.study.datasets[dataset]
-        return ["group", "category"] if isinstance(settings, GeneratedDataset) else settings.columns
+    @property
+    def hub_sources(self) -> list[Source]:
+        """Models that fetch_model brings."""
+        return [source for source in self.sources.values() if source.repository]
 
-    def audited(self, dataset: str) -> dict[str, list[str]]:
-        """Label columns of a folder that zero-shot classifiers are held against, with their two labels."""
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, GeneratedDataset):
-            return {}
-        return {name: _labels(found) for name, found in settings.zero_shot.items() if name in settings.columns}
 
-    def main_classifier(self, dataset: str) -> tuple[str, str] | None:
-        """What a labelled folder's answer is about: its first audited attribute and that one's first classifier."""
-        attribute = next(iter(self.audited(dataset)), None)
-        return attribute and (attribute, next(iter(self.study.datasets[dataset].zero_shot[attribute])))
-
-    def predicted(self, dataset: str) -> dict[str, tuple[str, str]]:
-        """Attributes of a folder that only CLIP tells: the column's name, with attribute and first classifier."""
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, GeneratedDataset):
-            return {}
-        return {
-            f"{name} (zero-shot)": (name, next(iter(found)))
-            for name, found in settings.zero_shot.items()
-            if name not in settings.columns
-        }
-
-    def balanced(self, dataset: str) -> tuple[list[str], dict[str, tuple[str, str]]]:
-        """Attributes that the keep-list equalises: label columns, and predicted ones.
-
-        Of generated images it is the group asked for; categories are of activities, not of people.
-        """
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, GeneratedDataset):
-            return ["group"], {}
-        chosen = settings.balance if settings.balance is not None else [*settings.columns, *settings.zero_shot]
-        predicted = {column: about for column, about in self.predicted(dataset).items() if about[0] in chosen}
-        return [column for column in settings.columns if column in chosen], predicted
-
-    def published(self, dataset: str) -> dict[str, str]:
-        """Classifiers of a UTKFace folder that are keyword pairs with published figures, with the pair's name."""
-        settings = self.study.datasets[dataset]
-        if isinstance(settings, GeneratedDataset) or not settings.utkface:
-            return {}
-        pairs = {
-            name: "/".join(prompts[0] for prompts in classes.values())
-            for name, classes in settings.zero_shot.get("gender", {}).items()
-            if list(classes) == ["male", "female"] and all(len(prompts) == 1 for prompts in classes.values())
-        }
-        return {name: pair for name, pair in pairs.items() if pair in PUBLISHED_PAIRS}
-
-    def texts(self, dataset: str) -> list[str]:
-        """Encoders that embed prompts too."""
-        return list(self.encoders(dataset, OpenClip))
-
-    def tokens(self, dataset: str) -> list[str]:
-        """Encoders whose patch tokens are kept."""
-        return [name for name, encoder in self.encoders(dataset, Timm).items() if encoder.tokens]
-
-    @staticmethod
-    def identity(source: Source) -> str:
-        """What a model is, whatever its place: the pinned revision, or a digest of the local files' content."""
-        return f"{source.repository}@{source.revision}" if source.repository else _content(source.path)
+def identity(source: Source) -> str:
+    """What a model is, whatever its place: the pinned revision, or a digest of the local files' content."""
+    return f"{source.repository}@{source.revision}" if source.repository else _content(source.folder)
 
 
 @cache
@@ -271,9 +395,16 @@ def _content(folder: str) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def _labels(classifiers: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """The labels of an attribute: every classifier has the same."""
-    return list(next(iter(classifiers.values())))
+def _check_source(key: str, source: Source) -> None:
+    if source.path is None:
+        return
+    folder = Path(source.folder)
+    if not os.path.isdir(folder):
+        raise ConfigError(f"{key}.path: no folder {folder}; put the model there or name a repository and revision")
+    if not any(folder.rglob("*.safetensors")):
+        pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
+        what = "only pickled weights, which are refused" if pickled else "no weights"
+        raise ConfigError(f"{key}.path: {folder} holds {what}; it needs .safetensors files")
 
 
 def _size(path: Path) -> int:

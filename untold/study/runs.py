@@ -1,6 +1,8 @@
-"""Which runs of a study are alive, so that one that was killed does not lock the next one out."""
+"""Track live runs, so that a killed run does not lock out the next one."""
 
 import fcntl
+import os
+import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -32,3 +34,8 @@ def join_runs(folder: Path) -> TextIO:
             lock.unlink(missing_ok=True)
     fcntl.flock(alive, fcntl.LOCK_SH)
     return alive
+
+
+def prefer_this_interpreter() -> None:
+    """Let ``python`` in a job's shell be the one that runs now, also when its environment is not activated."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from untold.base.places import find
 from untold.study.schema_base import MODELS, Name, Repository, Revision, Strict, Text
 
 
@@ -18,7 +19,9 @@ class Source(Strict):
     @property
     def folder(self) -> str:
         """Where the model's files are, or will be once fetch_model has run."""
-        return self.path or f"{MODELS}/{self.repository.replace('/', '--')}/{self.revision}"
+        if self.path:
+            return find(self.path).as_posix()
+        return f"{MODELS}/{self.repository.replace('/', '--')}/{self.revision}"
 
     @model_validator(mode="after")
     def _one_origin(self):

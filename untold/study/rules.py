@@ -1,0 +1,125 @@
+"""What the rules ask about a study: files, names and settings, as ordinary functions."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from untold.base.identity import canonical_json, file_digest
+from untold.base.places import find
+from untold.study.plan import Plan
+from untold.study.schema_base import MODELS, ConfigError
+from untold.study.schema_models import Source
+from untold.study.tracking import code_digest
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job; which ones there are depends on the rule."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+
+def as_json(choose: Callable[[Wildcards], Mapping[str, Any]]) -> Callable[[Wildcards], str]:
+    """The one settings param of a rule: canonical JSON of exactly the configuration it depends on.
+
+    Snakemake compares params as a set of representations without names; as one text, swapped values differ.
+    """
+    return lambda wildcards: canonical_json(choose(wildcards))
+
+
+def code_of(root: Path) -> Callable[..., Callable[[Wildcards], str]]:
+    """The function by which rules state the code that they depend on.
+
+    Returns
+    -------
+    callable
+        ``code("project")`` is a param with the digest of ``scripts/project.py`` and all that it imports; further
+        arguments are files that it reads. The digest is computed only when a job asks for it.
+    """
+
+    def code(script: str, *files: str, pinned: bool = True) -> Callable[[Wildcards], str]:
+        return lambda wildcards: code_digest(f"scripts/{script}.py", root, files, pinned=pinned)
+
+    return code
+
+
+def scaled_by_attempt(amount: int) -> Callable[[Wildcards, int], int]:
+    """Memory or time of a job: where the profile allows retries, a second attempt gets twice as much."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """A wildcard constraint that allows these names.
+
+    Examples
+    --------
+    >>> alternatives(["people", "faces"])
+    'people|faces'
+    >>> alternatives([])  # matches nothing
+    '(?!)'
+    """
+    return "|".join(names) or "(?!)"
+
+
+def shard_files(plan: Plan, dataset: str, folder: str) -> list[str]:
+    """All files of one folder of a dataset, such as ``images`` or ``embeddings/clip``."""
+    return [f"{plan.study.results}/{dataset}/{folder}/{shard}.parquet" for shard in plan[dataset].shards(folder)]
+
+
+def own_files(paths: Iterable[str]) -> list[str]:
+    """Files that people wrote, where they are."""
+    return [find(path).as_posix() for path in paths]
+
+
+def digests(paths: Iterable[str]) -> list[str]:
+    """What files that people wrote hold: content decides about a rerun, not a time stamp.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read.
+    """
+    try:
+        return [file_digest(find(path)) for path in paths]
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; name a table that can be read") from None
+
+
+def model_manifest(source: Source) -> str:
+    """Written last by fetch_model: its presence means that the download is complete."""
+    return f"{source.folder}/manifest.json"
+
+
+def hub_request(plan: Plan, repository: str, revision: str) -> dict[str, Any]:
+    """One revision and the files that all its uses in the study ask for; every file when one use names none."""
+    wanted = f"{MODELS}/{repository}/{revision}/manifest.json"
+    uses = [source for source in plan.hub_sources if model_manifest(source) == wanted]
+    files = (
+        None if any(use.files is None for use in uses) else sorted({name for use in uses for name in use.files or []})
+    )
+    return {"repository": uses[0].repository, "revision": uses[0].revision, "files": files}
+
+
+def compared_studies(folders: str | Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Folder and dataset of each finished study, under a name that tells them apart.
+
+    Raises
+    ------
+    ConfigError
+        If a folder holds no finished study.
+    """
+    named = {}
+    for folder in map(str, [folders] if isinstance(folders, str) else folders):
+        tables = Path(folder).glob("tables/*-contrasts.csv")
+        datasets = sorted(path.name.removesuffix("-contrasts.csv") for path in tables)
+        if not datasets:
+            raise ConfigError(f"studies: {folder} holds no finished study (tables/*-contrasts.csv); run it first")
+        for dataset in datasets:
+            named[folder if len(datasets) == 1 else f"{folder}: {dataset}"] = (folder, dataset)
+    return named
+
+
+def packed_code(root: Path) -> list[str]:
+    """The workflow's own files for the crate, relative to ``root``; the Snakefile is added as the workflow itself."""
+    patterns = ("rules/**/*.*", "scripts/**/*.*", "untold/**/*.*")
+    files = [path for pattern in patterns for path in root.glob(pattern)]
+    return sorted(path.relative_to(root).as_posix() for path in files if "__pycache__" not in path.parts)
