@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
@@ -156,6 +157,11 @@ def new_project(folder: Path, weights: Path) -> Project:
     project = Project(folder)
     project.config_file.write_text(yaml.safe_dump(values, sort_keys=False))
     return project
+
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("untold", deadline=None)
+hypothesis.settings.load_profile("untold")
 
 
 @pytest.fixture(autouse=True)
