@@ -11,10 +11,12 @@ from pathlib import Path
 
 import cyclopts
 import numpy as np
+import pandas as pd
 from playwright.sync_api import sync_playwright
 
 from tests.report.test_page import settings, write
-from tests.simulated import study
+from tests.simulated import GROUPS, PEOPLE_SPACES, SHARD, draw
+from untold.data.parquet import write_table
 
 PER_ACTIVITY = 80
 TIMES = """async ([action, repeats]) => {
@@ -39,10 +41,42 @@ TIMES = """async ([action, repeats]) => {
 }"""
 
 
+def points(folder: Path, images: int) -> None:
+    """The manifest of so many images, their similarities, and maps in which they lie anywhere."""
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        draw(folder / f"{number}.png", "#b9bec6", number)
+    rows = [
+        (f"activity-{activity}", group, seed)
+        for activity in range(images // PER_ACTIVITY)
+        for seed in range(PER_ACTIVITY // 4)
+        for group in ("neutral", *GROUPS)
+    ]
+    manifest = pd.DataFrame(rows, columns=["activity_id", "group", "seed"])
+    manifest = manifest.assign(activity=manifest["activity_id"], category="leisure", accepted=True, reason="")
+    manifest["prompt"] = manifest["prompt_key"] = manifest["group"] + " " + manifest["activity_id"]
+    manifest["key"] = [f"{number:08d}" for number in range(len(rows))]
+    manifest["path"] = [(folder / f"{number % 24}.png").as_posix() for number in range(len(rows))]
+    write_table(folder / "images" / SHARD, manifest)
+    maps, similarities = [], []
+    for space, (_, _, key) in PEOPLE_SPACES.items():
+        keys = manifest[[key]].drop_duplicates().rename(columns={key: "key"})
+        for method in ("tsne", "umap"):
+            places = rng.normal(size=(2, len(keys))).astype(np.float32)
+            maps.append(keys.assign(space=space, method=method, x=places[0], y=places[1]))
+        value = rng.uniform(0.5, 1, len(rows))
+        similarities.append(
+            manifest[["activity_id", "group", "seed"]].assign(space=space, metric="cosine", value=value)
+        )
+    write_table(folder / "projections.parquet", pd.concat(maps))
+    write_table(folder / "similarity" / SHARD, pd.concat(similarities))
+
+
 def main(*, images: int = 20_000, repeats: int = 100) -> None:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        results = study(Path(folder), activities=images // PER_ACTIVITY, seeds=PER_ACTIVITY // 4, faces=0)
+        results = Path(folder)
+        points(results / "people", images)
         write(results, settings(faces=False))
         page = results / "report.html"
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])

@@ -151,8 +151,17 @@ def snakemake(folder: Path, *arguments: str) -> float:
 def project(folder: Path, values: dict) -> None:
     """A folder with this configuration and links to everything else."""
     folder.mkdir(parents=True)
-    code = ("Snakefile", "rules", "scripts", "untold", "envs", "profiles", "requirements.lock", "resources", "config")
-    for name in code:
+    for name in (
+        "Snakefile",
+        "rules",
+        "scripts",
+        "untold",
+        "envs",
+        "profiles",
+        "requirements.lock",
+        "resources",
+        "config",
+    ):
         (folder / name).symlink_to(Path(name).resolve())
     (folder / "scale.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 

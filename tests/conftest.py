@@ -1,5 +1,6 @@
-"""A finished tiny study that the tests of the workflow's promises share."""
+"""Studies that several tests share: a tiny one that Snakemake has run, and a simulated one."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
@@ -157,6 +159,11 @@ def new_project(folder: Path, weights: Path) -> Project:
     return project
 
 
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("untold", deadline=None)
+hypothesis.settings.load_profile("untold")
+
+
 @pytest.fixture(autouse=True)
 def denormals():
     """Scripts flush denormals for the whole process; hypothesis refuses to draw floats then."""
@@ -165,16 +172,42 @@ def denormals():
         torch.set_flush_denormal(False)
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """A folder that every worker of a test run shares; the first that asks for it builds it, the others wait."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / name, shared / f"{name}.done"
+    with open(shared / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a failed attempt left
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> Path:
+    """Results of a simulated study with hostile names; tests copy them before they change anything."""
+    from tests.simulated import study
+
+    return built_once(tmp_path_factory, "simulated", study) / "results"
+
+
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
     """Models of the real classes with random weights, and a folder of labelled pictures."""
+    return built_once(tmp_path_factory, "weights", make_tiny_weights)
+
+
+def make_tiny_weights(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
     from tests.tiny import tiny_sdxl
     from tests.tiny_encoders import tiny_clip, tiny_dino, tiny_resnet
 
-    folder = tmp_path_factory.mktemp("weights")
     tiny_clip(folder / "clip")
     tiny_dino(folder / "dino")
     tiny_resnet(folder / "resnet")
@@ -185,7 +218,6 @@ def tiny_weights(tmp_path_factory) -> Path:
         name = f"{20 + 2 * number}_{number % 2}_{number % 5}_2017010900000{number:04d}.png"
         Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(folder / "faces" / name)
     (folder / "faces" / "broken.jpg").write_bytes(b"not an image")
-    return folder
 
 
 @pytest.fixture
@@ -197,6 +229,8 @@ def project(tmp_path, tiny_weights) -> Project:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, tiny_weights) -> Project:
     """A project whose tiny study has run; tests copy it before they change anything."""
-    project = new_project(tmp_path_factory.mktemp("finished") / "project", tiny_weights)
-    project.snakemake("all")
-    return project
+
+    def run(folder: Path) -> None:
+        new_project(folder / "project", tiny_weights).snakemake("all")
+
+    return Project(built_once(tmp_path_factory, "finished", run) / "project")

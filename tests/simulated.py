@@ -1,255 +1,372 @@
-"""A finished study in miniature without any model: tables by the real library functions on simulated similarities."""
+"""A small finished study without a model: the scripts run on simulated pictures, vectors and predictions."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from untold.data.csv import leading, write_csv
-from untold.data.parquet import write_table
-from untold.judges import audit
-from untold.judges.correction import neutral_shares, neutral_shares_by_activity
-from untold.judges.groups import adherence, confusion
-from untold.judges.recovery import recovery, share_gap
-from untold.similarity.nearest import chi_square, nearest_group, nearest_group_by_activity
-from untold.similarity.original import original_table
-from untold.statistics.contrasts import by_activity, by_category, contrasts, equivalence, group_means, page_trend
-from untold.statistics.resampling import Resampling
-from untold.statistics.specification import specification_curve
-from untold.statistics.variance import seeds_needed, variance_components
-from untold.structure.composition import association, composition
-from untold.structure.diversity import diversity
+from scripts import (
+    audit_attributes,
+    cluster,
+    compare_clusters,
+    compose,
+    describe_captions,
+    infer,
+    list_rejects,
+    locate_neutral,
+    measure_reference,
+    measure_similarity,
+    project,
+    rebalance,
+    score_prompts,
+    write_prompts,
+)
+from untold.base.identity import digest, file_digest
+from untold.data.parquet import read_table, write_arrays, write_table
+from untold.study.schema_analysis import Clusters, Inference, Projections
 
+ACTIVITIES, SEEDS, PORTRAITS = 12, 2, 40
 GROUPS = ["young", "middle", "older"]
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
-SPACES = ["clip_image", "dino", "resnet50", "latents"]
-TONES = {"neutral": "#b9bec6", "young": "#ffd166", "middle": "#ef8354", "older": "#9d8ec7"}
-RESAMPLING = Resampling(200, 199, 0.95, seed=1)
+PLACE = {"young": 1.0, "middle": 0.2, "older": -1.0}  # of a group on the axis of age
+TONES = {"young": "#ffd166", "middle": "#ef8354", "older": "#9d8ec7"}
 HOSTILE = [
     "<script>window.hacked = 1</script>",
     "{{ 7 * 7 }}{% raw %}",
     "\"'><img src=x onerror=window.hacked=1>",
     "קורא ספר",
 ]
+PROMPTS = {
+    "neutral": "a person {activity}",
+    "groups": {group: f"a {group} person {{activity}}" for group in GROUPS},
+    "placebos": {"nearby": "a nearby person {activity}"},
+    "age_grid": {"ages": [25, 50, 75], "templates": {"years": "a {age} years-old person {activity}"}},
+    "negative": "",
+}
+INFERENCE = Inference(
+    seed=1, resamples=200, permutations=199, confidence=0.95, equivalence_margin=0.01, interval_width=0.01
+)
+CLUSTERS = Clusters(seed=2, k=3, k_max=3, bootstraps=2, null_sets=19, permutations=99)
+PROJECTIONS = Projections(seed=3, perplexity=10, neighbors=10, min_dist=0.1)
+
+# Of a space its folder, the column of its vectors and what their keys are, as the plan of a study says it.
+PEOPLE_SPACES = {
+    "clip_image": ("embeddings/clip", "vector", "key"),
+    "dino": ("embeddings/dino", "vector", "key"),
+    "resnet50": ("embeddings/resnet50", "vector", "key"),
+    "clip_text": ("embeddings/clip_text", "vector", "prompt_key"),
+    "latents": ("latents", "latents", "key"),
+}
+FACES_SPACES = {name: PEOPLE_SPACES[name] for name in ("clip_image", "dino")}
+INFERENCE_TABLES = [
+    "group_means",
+    "chi_square",
+    "original_table",
+    "contrasts",
+    "contrasts_adherent",
+    "net_of_placebo",
+    "trend",
+    "categories",
+    "activities",
+    "equivalence",
+    "variance",
+    "seeds_needed",
+    "specifications",
+    "specifications_summary",
+]
+POSITION_TABLES = [
+    "nearest",
+    "nearest_activities",
+    "implied_age",
+    "age_shares",
+    "age_shares_activities",
+    "adherence",
+    "confusion",
+    "calibration",
+    "recovery",
+    "recovery_points",
+]
+ATTRIBUTE_TABLES = [
+    f"attributes_{name}" for name in ("summary", "thresholds", "errors", "confusion", "gaps", "calibration")
+]
+SHARD = "0000-of-0001.parquet"
 
 
-def picture(path: Path, tone: str, number: int, side: int = 64) -> None:
-    """A head and an object: enough to tell groups and activities apart."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.new("RGB", (side, side), (236, 239 - number % 20, 232))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((6, 6, 38, 38), fill=tone, outline="#333333")
-    draw.ellipse((14, 16, 18, 20), fill="#333333")
-    draw.ellipse((26, 16, 30, 20), fill="#333333")
-    draw.rectangle((40, 40, 58, 58), fill=tuple(int(c) for c in np.random.default_rng(number).integers(40, 220, 3)))
-    image.save(path)
-
-
-def study(root: Path, activities: int = 24, seeds: int = 3, faces: int = 60, hostile: bool = False) -> Path:
-    """Write ``results`` below ``root``: manifests, pictures, similarities, maps, clusters and every table."""
+def study(root: Path) -> Path:
+    """Write ``results`` below ``root``: all that figures, page and exports read, with hostile names in it."""
     results = root / "results"
-    people(results, activities, seeds, hostile)
-    if faces:
-        folder(results, faces, hostile)
+    people(results, np.random.default_rng(0))
+    faces(results, np.random.default_rng(1))
     return results
 
 
-def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
+def people(results: Path, rng: np.random.Generator) -> None:
     """A generated dataset whose neutral person is young in the first half of the activities."""
-    rng = np.random.default_rng(0)
-    titles = [f"activity number {i}" for i in range(activities)]
-    if hostile:
-        titles[: len(HOSTILE)] = HOSTILE
+    folder = results / "people"
     kinds = ["sleep and rest", "household tasks", "artistic activities", "exercise and sports"]
-    rows = []
-    for i, title in enumerate(titles):
-        for seed in range(seeds):
-            for group in ["neutral", *GROUPS]:
-                path = results / "store" / f"{i}-{seed}-{group}.png"
-                picture(path, TONES[group], i)
-                prompt = f"a {group} person {title}"
-                rows.append(
-                    {
-                        "key": f"{i:03d}{seed:02d}{group}",
-                        "path": path.as_posix(),
-                        "activity_id": f"activity-{i:03d}",
-                        "activity": title,
-                        "category": kinds[i % len(kinds)],
-                        "group": group,
-                        "role": "neutral" if group == "neutral" else "group",
-                        "seed": seed,
-                        "prompt": prompt,
-                        "prompt_key": prompt,
-                        "accepted": True,
-                        "reason": "",
-                    }
-                )
-    images = pd.DataFrame(rows)
-    images.loc[images.index[-1], ["accepted", "reason"]] = [False, "constant image"]
-    write_table(results / "people" / "images" / "0000-of-0001.parquet", images, ["key"])
+    titles = [*HOSTILE, *(f"activity number {number}" for number in range(len(HOSTILE), ACTIVITIES))]
+    activities = [
+        {"id": f"activity-{i:03d}", "activity": title, "category": kinds[i % len(kinds)], "miniature": False}
+        for i, title in enumerate(titles)
+    ]
+    lean = pd.Series(np.linspace(1, -0.4, ACTIVITIES), [activity["id"] for activity in activities])
+    share = 1 / (1 + np.exp(-3 * lean))
+    shares = pd.DataFrame({"young": share, "middle": (1 - share) * 0.4, "older": (1 - share) * 0.6})
+    planted = results / "planted.csv"
+
+    prompts = folder / "prompts" / SHARD
+    asked = {"prompts": PROMPTS, "first_seed": 1, "seeds": SEEDS, "neutral_seeds": SEEDS, "noise": "paired"}
+    write_prompts.main(settings=write_prompts.Settings(activities=activities, **asked), table=prompts)
+    shares.rename_axis("id").to_csv(planted)
+    images = pictured(results, "people", read_table(prompts))
+    refused = images.index[(images["group"] == "older")][-1]
+    images.loc[refused, ["accepted", "reason"]] = [False, "constant image"]
+    write_table(folder / "images" / SHARD, images, ["key"])
     images = images[images["accepted"]]
 
-    marked = images[images["group"] != "neutral"]
-    lean = np.linspace(1, -0.4, activities)
-    number = marked["activity_id"].str[-3:].astype(int).to_numpy()
-    place = marked["group"].map({"young": 1, "middle": 0.2, "older": -1}).to_numpy()
-    parts = []
-    for space, metric in [*((s, "cosine") for s in SPACES), ("dino", "patch_maxsim"), ("dino", "dcr_split")]:
-        strength = {"clip_image": 0.05, "dino": 0.04, "resnet50": 0.02, "latents": 0.004}[space]
-        value = 0.8 + strength * lean[number] * place + rng.normal(0, 0.02, len(marked))
-        parts.append(marked.assign(space=space, metric=metric, value=value))
-    similarity = pd.concat(parts)[["activity_id", "category", "seed", "group", "role", "space", "metric", "value"]]
-    similarity = similarity.assign(dataset="people")
-    write_table(results / "people" / "similarity" / "0000-of-0001.parquet", similarity)
-
-    reference = pd.DataFrame(
-        {"dataset": "people", "space": SPACES, "metric": "cosine", "n": activities, "n_seeds": seeds}
-    )
-    reference = reference.assign(floor=0.3, floor_low=0.29, floor_high=0.31, ceiling=0.82, ceiling_low=0.81)
-    reference = reference.assign(ceiling_high=0.83, method="sums", note="")
-    means, counts = group_means(similarity, RESAMPLING), chi_square(similarity, GROUPS)
-    components = variance_components(similarity, PAIRS, RESAMPLING)
-    curve, summary = specification_curve(similarity, PAIRS[0], RESAMPLING)
-    probabilities = images[["activity_id", "seed", "group"]].assign(dataset="people", space="clip")
-    lean_of = pd.Series(lean, [f"activity-{i:03d}" for i in range(activities)])
-    share = 1 / (1 + np.exp(-3 * lean_of))
-    draws = rng.dirichlet([0.4] * 3, len(images)) * 0.1
-    own = np.array(
-        [
-            rng.choice(3, p=[s := share[a], (1 - s) * 0.4, (1 - s) * 0.6]) if g == "neutral" else GROUPS.index(g)
-            for a, g in zip(images["activity_id"], images["group"], strict=True)
-        ]
-    )
-    probabilities[GROUPS] = draws + 0.9 * np.eye(3)[own]
-    shares = neutral_shares_by_activity(probabilities, GROUPS, "neutral", RESAMPLING)
-    truth = pd.DataFrame({"young": share, "middle": (1 - share) * 0.4, "older": (1 - share) * 0.6})
-    truth = truth.rename_axis("activity_id").reset_index().melt("activity_id", var_name="group", value_name="planted")
-    nearest = nearest_group_by_activity(similarity, GROUPS, confidence=0.95)
-    found = pd.concat([nearest.assign(estimator="nearest group"), shares.assign(metric="zero_shot")], ignore_index=True)
-    pair = ("young", "older")
-    whole = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
-    found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
-    gaps = contrasts(similarity, PAIRS, RESAMPLING, reference=reference)
-    named = [
-        ("CLIP images", "clip_image", "cosine"),
-        ("latents", "latents", "cosine"),
-        ("DINO split", "dino", "patch_maxsim"),
+    place = images["group"].map(PLACE).fillna(2 - images["age"] / 25).fillna(images["activity_id"].map(lean))
+    texts = images.drop_duplicates("prompt_key")
+    for name, table, key, strength, seed in (
+        ("clip", images, "key", 0.5, 0),
+        ("clip_text", texts, "prompt_key", 0.5, 0),  # of one seed: images and prompts share a space
+        ("dino", images, "key", 0.4, 1),
+        ("resnet50", images, "key", 0.2, 2),
+    ):
+        vectors = embedded(table, place[table.index], strength, 16, np.random.default_rng(seed))
+        means = {"mean": vectors[:, :8]} if name == "dino" else {}
+        write_arrays(folder / "embeddings" / name / SHARD, table[key], {"vector": vectors} | means, {})
+    latents = embedded(images, place, 0.05, 64, rng).reshape(-1, 4, 4, 4).astype(np.float16)
+    write_arrays(folder / "latents" / SHARD, images["key"], {"latents": latents}, {})
+    tokens = embedded(images, place, 0.4, 5 * 8, rng).reshape(-1, 5, 8).astype(np.float16)
+    write_arrays(folder / "embeddings" / "dino_tokens" / SHARD, images["key"], {"tokens": tokens}, {})
+    shown = [
+        rng.choice(GROUPS, p=shares.loc[activity]) if group == "neutral" else group
+        for activity, group in zip(images["activity_id"], images["group"], strict=True)
     ]
-    original = original_table(means, counts, GROUPS, named)
-    frames = {
-        "original_table": original,
-        "group_means": means,
-        "chi_square": counts,
-        "contrasts": gaps,
-        "contrasts_adherent": gaps,
-        "trend": page_trend(similarity, GROUPS, RESAMPLING),
-        "categories": by_category(similarity, PAIRS, RESAMPLING),
-        "activities": by_activity(similarity, PAIRS, confidence=0.95),
-        "equivalence": equivalence(similarity, PAIRS, margin=0.01, confidence=0.95),
-        "reference": reference,
-        "variance": components,
-        "seeds_needed": seeds_needed(components, width=0.01, confidence=0.95),
-        "specifications": curve,
-        "specifications_summary": summary,
-        "nearest": nearest_group(similarity, GROUPS, RESAMPLING),
-        "age_shares": neutral_shares(probabilities, GROUPS, "neutral", RESAMPLING),
-        "adherence": adherence(probabilities, GROUPS, RESAMPLING),
-        "confusion": confusion(probabilities, GROUPS, RESAMPLING),
-        "recovery": recovery(whole, found, RESAMPLING),
-        "recovery_points": found.merge(whole, on=["activity_id", "group"]),
-        "clip_score": means[means["space"] == "clip_image"].assign(metric="image_prompt"),
-    }
-    for name, frame in frames.items():
-        write_csv(results / "tables" / f"people-{name}.csv", frame)
-    structure(results, "people", SPACES, images, ["group", "category"])
-    texts = images.drop_duplicates("prompt_key").assign(key=lambda frame: frame["prompt_key"])
-    structure(results, "people", ["clip_text"], texts, ["group"])
-    maps = [project(images, space, rng) for space in SPACES] + [project(texts, "clip_text", rng)]
-    write_table(results / "people" / "projections.parquet", pd.concat(maps), ["space", "method", "key"])
+    asked_for = images["role"].isin(["neutral", "group"]).to_numpy()
+    judged = classified(images["key"][asked_for], np.array(shown)[asked_for], GROUPS, "group", rng)
+    write_table(folder / "predictions" / "clip.parquet", judged, ["key", "label"])
+
+    manifests, similarity = [folder / "images" / SHARD], folder / "similarity" / SHARD
+    vectors = {name: folder / "embeddings" / name / SHARD for name in ("clip", "dino", "resnet50")}
+    every = [*vectors.values(), folder / "embeddings" / "clip_text" / SHARD, folder / "latents" / SHARD]
+    measure_similarity.main(
+        settings=measure_similarity.Settings(
+            dataset="people",
+            vectors={"clip": "clip_image", "dino": "dino", "resnet50": "resnet50"},
+            texts=["clip"],
+            tokens=["dino"],
+        ),
+        images=manifests,
+        latents=[folder / "latents" / SHARD],
+        vectors=list(vectors.values()),
+        texts=[folder / "embeddings" / "clip_text" / SHARD],
+        tokens=[folder / "embeddings" / "dino_tokens" / SHARD],
+        similarity=similarity,
+    )
+    spaces = {name: (place, column) for name, (place, column, key) in PEOPLE_SPACES.items() if key == "key"}
+    measure_reference.main(
+        settings=measure_reference.Settings(dataset="people", spaces=spaces, inference=INFERENCE),
+        images=manifests,
+        vectors=every,
+        **table_files(results, "people", reference="reference", crossed="cross_seed"),
+    )
+    score_prompts.main(
+        settings=score_prompts.Settings(dataset="people", encoder="clip", inference=INFERENCE),
+        images=manifests,
+        vectors=[vectors["clip"]],
+        texts=[folder / "embeddings" / "clip_text" / SHARD],
+        **table_files(results, "people", scores="clip-clip_score"),
+    )
+    rows = [
+        ("clip images", "clip_image", "cosine"),
+        ("latents", "latents", "cosine"),
+        ("dino split", "dino", "patch_maxsim"),
+    ]
+    compared = {"placebos": list(PROMPTS["placebos"]), "pairs": PAIRS, "rows": rows, "inference": INFERENCE}
+    infer.main(
+        settings=infer.Settings(dataset="people", groups=GROUPS, **compared),
+        similarity=[similarity],
+        reference=results / "tables" / "people-reference.csv",
+        images=manifests,
+        predictions=[folder / "predictions" / "clip.parquet"],
+        tables=tables(results, "people", INFERENCE_TABLES),
+    )
+    locate_neutral.main(
+        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space="clip_image", inference=INFERENCE),
+        similarity=[similarity],
+        images=manifests,
+        predictions=[folder / "predictions" / "clip.parquet"],
+        planted=[planted],
+        tables=tables(results, "people", POSITION_TABLES),
+    )
+    structure(results, "people", PEOPLE_SPACES, ["group", "category"], {})
 
 
-def folder(results: Path, n: int, hostile: bool) -> None:
+def faces(results: Path, rng: np.random.Generator) -> None:
     """A labelled folder whose classifier errs more on women."""
-    rng = np.random.default_rng(1)
-    rows = []
-    for i in range(n):
-        path = results / "pictures" / f"{i}.png"
-        picture(path, list(TONES.values())[i % 4], i)
-        race = HOSTILE[0] if hostile and i % 5 == 0 else ["white", "black", "asian"][i % 3]
-        row = {
+    folder = results / "faces"
+    rows = [
+        {
             "gender": ["male", "female"][i % 2],
-            "race": race,
+            "race": HOSTILE[0] if i % 5 == 0 else ["white", "black", "asian"][i % 3],
             "age": 20 + i % 50,
             "age_band": ["20-39", "40-59", "60+"][i % 3],
+            "caption": f"a smiling {['man', 'woman'][i % 2]}",
+            "group": GROUPS[i % 3],
         }
-        rows.append(
-            {"key": f"{i:04d}", "path": path.as_posix(), **row, "caption": "a face", "accepted": True, "reason": ""}
-        )
-    images = pd.DataFrame(rows)
-    write_table(results / "faces" / "images" / "0000-of-0001.parquet", images, ["key"])
-    truth = (images["gender"] == "female").to_numpy()
-    about = {"dataset": "faces", "target": "gender", "classifier": "male/female"}
-    probability = np.clip(np.where(truth, 0.7, 0.15) + rng.normal(0, 0.25, n), 0.001, 0.999)
-    predicted = np.where(probability >= 0.5, "female", "male")
-    groups = images[["gender", "race", "age_band"]]
-    frames = {
-        "summary": audit.summary(truth, probability, seed=1),
-        "thresholds": audit.sweep(truth, probability),
-        "errors": audit.errors(images["gender"], predicted, groups),
-        "confusion": audit.confusion(images["gender"], predicted, groups),
-        "gaps": audit.gaps(truth, predicted == "female", groups, minimum=5),
-        "calibration": audit.calibration(truth, probability)[0],
-    }
-    for name, frame in frames.items():
-        write_csv(results / "tables" / f"faces-attributes_{name}.csv", leading(frame.assign(**about), list(about)))
-    write_csv(results / "tables" / "faces-rejects.csv", pd.DataFrame({"path": ["broken.jpg"], "reason": ["truncated"]}))
-    structure(results, "faces", ["clip_image", "dino"], images, ["gender", "race", "age_band"])
-    maps = [project(images.assign(group=images["gender"]), space, rng) for space in ("clip_image", "dino")]
-    write_table(results / "faces" / "projections.parquet", pd.concat(maps), ["space", "method", "key"])
-
-
-def project(images: pd.DataFrame, space: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Maps in which groups lie apart."""
-    centre = (
-        images["group"].map({name: i for i, name in enumerate(sorted(images["group"].unique()))}).to_numpy()[:, None]
+        for i in range(PORTRAITS)
+    ]
+    images = pictured(results, "faces", pd.DataFrame(rows)).drop(columns="group")
+    write_table(folder / "images" / SHARD, images, ["key"])
+    refused = pd.DataFrame({"path": ["broken.jpg"], "reason": ["truncated"]})
+    write_table(folder / "rejects" / SHARD, refused, ["path"])
+    female = images["gender"] == "female"
+    for name in ("clip", "dino"):
+        vectors = rng.normal(size=(PORTRAITS, 16)) + female.to_numpy()[:, None]
+        write_arrays(folder / "embeddings" / name / SHARD, images["key"], {"vector": vectors.astype(np.float32)}, {})
+    shown = np.where(female & (rng.random(PORTRAITS) < 0.3), "male", images["gender"])
+    smile = rng.choice(["smiling", "serious"], PORTRAITS)
+    judged = [
+        classified(images["key"], shown, ["male", "female"], "gender", rng),
+        classified(images["key"], smile, ["smiling", "serious"], "smile", rng),
+    ]
+    write_table(folder / "predictions" / "clip.parquet", pd.concat(judged), ["key", "attribute", "label"])
+    labels = ["gender", "race", "age_band"]
+    chosen = {"attributes": {"gender": ("male", "female")}, "groups": labels, "seed": 1, "confidence": 0.95}
+    audit_attributes.main(
+        settings=audit_attributes.Settings(dataset="faces", **chosen),
+        images=[folder / "images" / SHARD],
+        predictions=folder / "predictions" / "clip.parquet",
+        tables=tables(results, "faces", ATTRIBUTE_TABLES),
     )
-    parts = []
-    for method in ("tsne", "umap"):
-        xy = (centre * [3, 1] + rng.normal(0, 1, (len(images), 2))).astype(np.float32)
-        parts.append(
-            pd.DataFrame({"space": space, "method": method, "key": images["key"], "x": xy[:, 0], "y": xy[:, 1]})
-        )
-    return pd.concat(parts, ignore_index=True)
+    structure(results, "faces", FACES_SPACES, labels, {"smile (zero-shot)": ("smile", "smile_words")})
+    describe_captions.main(
+        settings=describe_captions.Settings(space="clip_image"),
+        images=[folder / "images" / SHARD],
+        clusters=folder / "clusters" / "clip_image.parquet",
+        **table_files(results, "faces", captions="clip_image-captions"),
+    )
 
 
-def structure(results: Path, dataset: str, spaces: list[str], images: pd.DataFrame, columns: list[str]) -> None:
-    """Clusters that follow the group, and their tables."""
-    rng = np.random.default_rng(2)
-    labels = images[columns[0]].astype("category").cat.codes.to_numpy() % 3
-    labels = np.where(rng.random(len(images)) < 0.2, rng.integers(0, 3, len(images)), labels)
-    for space in spaces:
-        parts, links = [], []
-        for attribute in columns:
-            about = {"space": space, "algorithm": "kmeans", "attribute": attribute}
-            parts.append(composition(images[attribute], labels, draws=99).assign(**about))
-            links.append(association(images[attribute], labels, permutations=99).assign(**about))
-        vectors = rng.normal(size=(len(images), 8)).astype(np.float32) + labels[:, None]
-        spread = diversity(vectors, images[columns[0]], draws=10).assign(space=space, attribute=columns[0])
-        stem = results / "tables" / f"{dataset}-{space}"
-        first = ["space", "algorithm", "attribute"]
-        write_csv(Path(f"{stem}-composition.csv"), leading(pd.concat(parts), first))
-        write_csv(Path(f"{stem}-association.csv"), leading(pd.concat(links), first))
-        write_csv(Path(f"{stem}-diversity.csv"), leading(spread, ["space", "attribute"]))
-        judged = pd.DataFrame(
-            {"space": space, "algorithm": "kmeans", "statistic": ["clusters", "silhouette_micro", "stability"]}
+def structure(
+    results: Path,
+    dataset: str,
+    spaces: Mapping[str, tuple[str, str, str]],
+    attributes: list[str],
+    predicted: dict[str, tuple[str, str]],
+) -> None:
+    """Maps and clusters of every space, what is in the clusters, and what could not be used."""
+    folder, predictions = results / dataset, [results / dataset / "predictions" / "clip.parquet"]
+    manifests, everyone = [folder / "images" / SHARD], {"attributes": attributes, "predicted": predicted}
+    for space, (place, column, key) in spaces.items():
+        about = {"space": space, "column": column, "key": key}
+        found = {"vectors": [folder / place / SHARD], "subjects": [folder / "prompts" / SHARD]}
+        found |= {"subjects": manifests} if key == "key" else {}
+        clusters = folder / "clusters" / f"{space}.parquet"
+        cluster.main(
+            settings=cluster.Settings(clusters=CLUSTERS, **about),
+            **found,
+            clusters=clusters,
+            representative=folder / "representatives" / f"{space}.parquet",
+            **table_files(results, dataset, evaluation=f"{space}-clusters", choice=f"{space}-choice_of_k"),
         )
-        judged = judged.assign(
-            n=len(images), estimate=[3, 0.21, 0.8], low=[np.nan, np.nan, 0.7], high=[np.nan, np.nan, 0.9]
+        described = {"composed": "composition", "associated": "association", "diverse": "diversity"}
+        compose.main(
+            settings=compose.Settings(
+                **about, **everyone, nested=dataset == "people" and key == "key", seed=2, draws=99, confidence=0.95
+            ),
+            **found,
+            clusters=clusters,
+            predictions=predictions,
+            **table_files(results, dataset, **{name: f"{space}-{table}" for name, table in described.items()}),
         )
-        write_csv(Path(f"{stem}-clusters.csv"), judged.assign(p=[np.nan, 0.01, np.nan], method="kmeans k=3", note=""))
-        members = pd.DataFrame({"key": images["key"], "method": "kmeans", "cluster": labels})
-        write_table(results / dataset / "clusters" / f"{space}.parquet", members, ["method", "key"])
-        nearest = members.groupby("cluster").head(6).assign(role="nearest", distance=0.5)
-        nearest["rank"] = nearest.groupby("cluster").cumcount() + 1
-        write_table(results / dataset / "representatives" / f"{space}.parquet", nearest, ["method", "cluster", "rank"])
+    first = next(iter(spaces))
+    place, column, _ = spaces[first]
+    rebalance.main(
+        settings=rebalance.Settings(space=first, column=column, **everyone, duplicate_cosine=0.97, seed=2),
+        vectors=[folder / place / SHARD],
+        images=manifests,
+        clusters=folder / "clusters" / f"{first}.parquet",
+        predictions=predictions,
+        **table_files(
+            results, dataset, duplicates=f"{first}-duplicates", shares=f"{first}-rebalance", keep=f"{first}-keep_list"
+        ),
+    )
+    pictures = [space for space, (_, _, key) in spaces.items() if key == "key"]
+    compare_clusters.main(
+        settings=compare_clusters.Settings(dataset=dataset, spaces=pictures),
+        clusters=[folder / "clusters" / f"{space}.parquet" for space in pictures],
+        **table_files(results, dataset, compared="agreement"),
+    )
+    project.main(
+        settings=project.Settings(projections=PROJECTIONS, spaces=dict(spaces)),
+        images=manifests,
+        vectors=[folder / place / SHARD for place, _, _ in spaces.values()],
+        projections=folder / "projections.parquet",
+    )
+    list_rejects.main(
+        settings=list_rejects.Settings(dataset=dataset),
+        images=manifests,
+        rejects=sorted((folder / "rejects").glob("*.parquet")),
+        **table_files(results, dataset, listed="rejects"),
+    )
+
+
+def tables(results: Path, dataset: str, names: Iterable[str]) -> list[Path]:
+    """The files of some tables."""
+    return [results / "tables" / f"{dataset}-{name}.csv" for name in names]
+
+
+def table_files(results: Path, dataset: str, **names: str) -> dict[str, Path]:
+    """The same, each under the script's word for it."""
+    return dict(zip(names, tables(results, dataset, names.values()), strict=True))
+
+
+def pictured(results: Path, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """A manifest: a picture is drawn for every row."""
+    paths = [results / "store" / f"{digest([dataset, number])[:16]}.png" for number in range(len(rows))]
+    for number, (path, group) in enumerate(zip(paths, rows["group"], strict=True)):
+        draw(path, TONES.get(group, "#b9bec6"), number)
+    return rows.assign(
+        key=[path.stem for path in paths],
+        path=[path.as_posix() for path in paths],
+        sha256=[file_digest(path) for path in paths],
+        accepted=True,
+        reason="",
+    )
+
+
+def draw(path: Path, tone: str, number: int, side: int = 64) -> None:
+    """A head and an object: enough to tell groups and images apart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", (side, side), (236, 239 - number % 20, 232))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((6, 6, 38, 38), fill=tone, outline="#333333")
+    pen.ellipse((14, 16, 18, 20), fill="#333333")
+    pen.ellipse((26, 16, 30, 20), fill="#333333")
+    pen.rectangle((40, 40, 58, 58), fill=tuple(int(c) for c in np.random.default_rng(number).integers(40, 220, 3)))
+    image.save(path)
+
+
+def embedded(images: pd.DataFrame, place: pd.Series, strength: float, dim: int, rng: np.random.Generator) -> np.ndarray:
+    """Vectors of what the activity shows, what the seed adds to it, the person's age in one direction, and noise."""
+    scenes, seeds = images["activity_id"].factorize()[0], images["noise_seed"].factorize()[0]
+    scene, age = rng.normal(size=(ACTIVITIES, dim))[scenes], rng.normal(size=dim)
+    chance = 0.3 * rng.normal(size=(len(seeds), dim))[seeds] + 0.1 * rng.normal(size=(len(images), dim))
+    return (scene + strength * place.to_numpy()[:, None] * age + chance).astype(np.float32)
+
+
+def classified(
+    keys: pd.Series, shown: np.ndarray, labels: Sequence[str], attribute: str, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Probabilities of a classifier that is almost sure of what an image shows."""
+    spread = 0.1 * rng.dirichlet([0.4] * len(labels), len(keys))
+    frames = [
+        pd.DataFrame({"key": keys, "label": label, "probability": spread[:, i] + 0.9 * (shown == label)})
+        for i, label in enumerate(labels)
+    ]
+    classifier = {"group": "group", "gender": "man_woman", "smile": "smile_words"}[attribute]
+    return pd.concat(frames).assign(attribute=attribute, classifier=classifier)

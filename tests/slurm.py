@@ -132,7 +132,7 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
         for process in self._started_by_node():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        wait_for(lambda: "down" in self._state(), "the controller to miss the node", 180)
+        wait_for(lambda: "down" in self._state(), "the controller to miss the node")
 
     def _started_by_node(self) -> list[int]:
         """Step daemons, of which nobody else starts any here, and the processes of jobs."""
@@ -160,7 +160,7 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
             CONFIGURATION.with_name(name).unlink(missing_ok=True)
 
 
-def wait_for(happened, what: str, limit: float = 60) -> None:
+def wait_for(happened, what: str, limit: float = 300) -> None:
     end = time.monotonic() + limit
     while not happened():
         assert time.monotonic() < end, f"waited {limit} s for {what}"

@@ -2,14 +2,15 @@
 
 import multiprocessing
 import os
-import time
-from itertools import pairwise
+import signal
+from collections import Counter
 
 import pytest
 
 from untold.base.devices import own_gpu
 
 FORK = multiprocessing.get_context("fork")
+PATIENCE = 120  # seconds until a test that hangs fails; no passing test waits for them
 
 
 @pytest.fixture
@@ -24,30 +25,32 @@ def machine(tmp_path, monkeypatch):
     return {"devices": tmp_path / "dev", "locks": tmp_path / "locks"}
 
 
-def job(machine, times) -> None:
+def job(machine, three_at_work, used) -> None:
     with own_gpu(**machine) as device:
         assert os.environ["CUDA_VISIBLE_DEVICES"] == device
-        begun = time.monotonic()
-        time.sleep(0.4)
-        times.put((device, begun, time.monotonic()))
+        mark = machine["locks"] / f"{device} is in use"
+        mark.touch(exist_ok=False)  # fails where another job has this GPU
+        three_at_work.wait(PATIENCE)
+        mark.unlink()
+    used.put(device)
 
 
 def test_every_gpu_is_used_and_none_twice_at_once(machine):
-    times = FORK.Queue()
-    jobs = [FORK.Process(target=job, args=(machine, times)) for _ in range(8)]
+    """Each job keeps its GPU until three jobs have one: they never do if a GPU stays unused."""
+    three_at_work, used = FORK.Barrier(3), FORK.SimpleQueue()
+    jobs = [FORK.Process(target=job, args=(machine, three_at_work, used)) for _ in range(9)]
     for process in jobs:
         process.start()
-    spans = [times.get(timeout=60) for _ in jobs]
-    assert {device for device, _, _ in spans} == {"0", "1", "2"}
-    for device in "012":
-        own = sorted((begun, ended) for name, begun, ended in spans if name == device)
-        assert all(first[1] <= second[0] for first, second in pairwise(own))
+    for process in jobs:
+        process.join(2 * PATIENCE)
+    assert [process.exitcode for process in jobs] == [0] * 9
+    assert Counter(used.get() for _ in jobs) == {"0": 3, "1": 3, "2": 3}
 
 
 def hold(machine, held) -> None:
     with own_gpu(**machine) as device:
         held.put(device)
-        time.sleep(600)
+        signal.pause()
 
 
 def test_a_killed_job_frees_its_gpu(machine, monkeypatch):
@@ -55,7 +58,7 @@ def test_a_killed_job_frees_its_gpu(machine, monkeypatch):
     held = FORK.Queue()
     process = FORK.Process(target=hold, args=(machine, held))
     process.start()
-    assert held.get(timeout=60) == "1"
+    assert held.get(timeout=PATIENCE) == "1"
     process.kill()
     process.join()
     with own_gpu(**machine) as device:

@@ -279,7 +279,7 @@ def script(folder: Path, url: str, revision: str = REVISION, **environment) -> s
         env={**os.environ, "HF_ENDPOINT": url, "NO_PROXY": "127.0.0.1", "HF_HUB_OFFLINE": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

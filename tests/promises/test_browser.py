@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.test_figures import FACES, PEOPLE, draw
 from tests.report.test_page import settings, write
-from tests.simulated import HOSTILE, study
+from tests.simulated import GROUPS, HOSTILE, PORTRAITS, SEEDS
 
 pytestmark = pytest.mark.slow
 
@@ -25,8 +25,8 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    results = study(tmp_path_factory.mktemp("study"), activities=10, seeds=2, faces=40, hostile=True)
+def file(simulated, tmp_path_factory):
+    results = shutil.copytree(simulated, tmp_path_factory.mktemp("study") / "results")
     draw(results, "people", ["answer", "forest", "activities", "dino-map"], **PEOPLE)
     draw(results, "faces", ["attribute_errors"], **FACES)
     write(results, settings())
@@ -125,7 +125,7 @@ def test_explorer_filters_hovers_and_opens_the_quadruplet(visit):
     explorer.get_by_label("Space").select_option("clip_text")
     assert "prompts" in count.inner_text()
     explorer.get_by_label("Dataset").select_option("1")
-    assert "40 of 40 images" in count.inner_text()
+    assert f"{PORTRAITS} of {PORTRAITS} images" in count.inner_text()
 
 
 def test_the_mouse_finds_a_point(visit):
@@ -151,14 +151,15 @@ def test_quadruplets_step_through_activities(visit):
     page = visit()
     browse = page.locator("#browse")
     first = browse.locator("select").first.input_value()
-    assert browse.locator(".quad tbody tr").count() == 2 and browse.locator(".quad thead th").count() == 5
+    assert browse.locator(".quad tbody tr").count() == SEEDS
+    assert browse.locator(".quad thead th").all_inner_texts()[1:5] == ["neutral", *GROUPS]
     browse.get_by_label("Next activity").click()
     assert browse.locator("select").first.input_value() != first
     values = browse.locator(".quad .value")
     before = values.all_inner_texts()
     browse.get_by_label("Similarity shown").select_option(label="ResNet-50")
     after = values.all_inner_texts()
-    assert len(after) == 8 and after != before
+    assert len(after) == SEEDS * 8 and after != before  # neutral, groups, a placebo and three ages
     # The neutral image is not compared with itself.
     assert after[0] == "" and float(after[1]) > 0.5
 

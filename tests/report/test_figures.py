@@ -2,13 +2,14 @@
 
 import itertools
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from scripts import draw_figures
-from tests.simulated import GROUPS, HOSTILE, study
+from tests.simulated import GROUPS, HOSTILE
 from untold.report import figures, wording
 from untold.report.colours import INK, MUTED, NEUTRAL, PALETTE, PAPER, colours
 from untold.report.style import save
@@ -22,8 +23,8 @@ DEFICIENCIES = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    return study(tmp_path_factory.mktemp("study"), activities=12, seeds=2, faces=40, hostile=True)
+def results(simulated, tmp_path_factory):
+    return shutil.copytree(simulated, tmp_path_factory.mktemp("study") / "results")
 
 
 def linear(colour):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from scripts import write_report
 from tests.conftest import ROOT
 from tests.report.test_figures import FACES, PEOPLE, contrast, draw
-from tests.simulated import GROUPS, HOSTILE, study
+from tests.simulated import GROUPS, HOSTILE
 from untold.report import headline, thumbnails
 from untold.report.colours import PALETTE
 from untold.report.page import MISSING, TEMPLATES, safe_json, spread
@@ -99,8 +100,8 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    made = study(tmp_path_factory.mktemp("study"), activities=8, seeds=2, faces=40, hostile=True)
+def results(simulated, tmp_path_factory):
+    made = shutil.copytree(simulated, tmp_path_factory.mktemp("study") / "results")
     draw(made, "people", ["answer", "activities", "dino-map", "dino-composition"], **PEOPLE)
     draw(made, "faces", ["attribute_errors"], **FACES)
     return made
