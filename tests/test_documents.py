@@ -112,8 +112,8 @@ NAMED = re.compile(
     rf"(?<![\w./{{}}<>*-])(?:(?:{FOLDERS})/(?:[\w.-]+/)*[\w-]+(?:\.\w+)+|\.github/[\w./-]+|\.ci/\w+"
     r"|[\w-]+\.(?:md|py|smk|lock|toml|cff|css|j2|rst))(?![\w/*{<-])"
 )
-# What a reader, a run or a build makes, and a name that many files have.
-MADE = {"__init__.py", "config/mine.yaml", "config/gender.yaml", "docs/_build", "docs/_build/html"}
+# What the readers of the tutorials make, and a name that many files have.
+MADE = {"__init__.py", "config/mine.yaml", "config/gender.yaml"}
 SUFFIXES = {".cff", ".css", ".j2", ".js", ".json", ".md", ".py", ".rst", ".smk", ".toml", ".yaml", ".yml"}
 WHOLE = {"Snakefile", "Makefile", "NOTICE", "run"}  # of these the whole text is read, as of all but Python and Markdown
 
