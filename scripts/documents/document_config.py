@@ -28,9 +28,9 @@ editors: put `# yaml-language-server: $schema=schema.json` on the first line of 
 | `open_images.yaml` | clusters of a folder of photographs with published labels |
 | `activities.csv` | the daily activities and their categories |
 
-Run a study with `snakemake --configfile config/sdxl.yaml --cores all`. The file replaces `config.yaml` as a whole. Every
-mistake in it is reported before any job starts, one line each, with the file, the key and what to do. A *name* consists
-of lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
+Run a study with `snakemake --configfile config/sdxl.yaml --cores all`. The file replaces `config.yaml` as a whole.
+Every mistake in it is reported before any job starts, one line each, with the file, the key and what to do. A *name*
+consists of lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
 
 ## How to
 
@@ -58,11 +58,12 @@ encoders:
     batch_size: 128
 ```
 
-**Add a dataset.** `kind: generated` needs prompts and a model. `kind: folder` needs a folder of images, and takes labels
-from a table or from file names as in UTKFace.
+**Add a dataset.** `kind: generated` needs prompts and a model. `kind: folder` needs a folder of images, and takes
+labels from a table or from file names as in UTKFace.
 
 **Add a model.** Add an entry under `models` and use its name in `datasets.*.model`. Any folder saved by a diffusers
-text-to-image pipeline will do if its weights are safetensors; `scheduler: model` keeps the sampler that the model comes with.
+text-to-image pipeline will do if its weights are safetensors; `scheduler: model` keeps the sampler that the
+model comes with.
 
 **Add an activity.** Add a row to the table: an id of lower-case words joined by hyphens, a phrase that completes
 "a person ...", and a category. One shard is synthesised and one is embedded again; finished images come from the store.
