@@ -11,7 +11,7 @@ GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v 
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment development test test-fast test-slurm test-faults lint format lock audit docs clean
+.PHONY: study environment development test test-fast test-slurm test-faults lint format lock audit docs site clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
@@ -70,6 +70,9 @@ audit: development ## known vulnerabilities of the locked dependencies (asks the
 
 docs: development ## config/schema.json and config/README.md from the models in untold/study/schema*.py
 	@$(BIN)/python -m scripts.documents.document_config
+
+site: development ## the documentation as a site in docs/_build/html; warnings are errors
+	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 
 clean: ## remove what the default study made
 	rm -rf results .snakemake

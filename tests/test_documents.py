@@ -1,7 +1,12 @@
 """Documents that are generated are those of the present code and lock."""
 
+import ast
+import io
 import json
 import re
+import subprocess
+import textwrap
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,7 @@ from pydantic import BaseModel
 
 from scripts.documents.document_config import documents
 from scripts.documents.document_dependencies import conda_environment, pins
-from untold.study.schema import Study
+from untold.study.schema import Study, parse_study
 from untold.study.schema_base import Strict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,12 +50,6 @@ def test_every_key_has_a_description_that_is_a_sentence(model):
 def test_every_model_is_in_the_readme():
     headings = set(re.findall(r"^### (\w+)$", read("config/README.md"), re.MULTILINE))
     assert headings == {model.__name__ for model in models()} - {"Strict"}
-
-
-def test_links_in_the_readme_lead_somewhere():
-    text = read("config/README.md")
-    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
 
 
 def test_the_schema_accepts_what_the_model_accepts():
@@ -107,10 +106,114 @@ def test_versions_agree():
     assert f"## {version} " in read("CHANGELOG.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "NOTICE", "config/README.md", "CITATION.cff"])
-def test_what_people_read_names_files_that_exist(name):
-    quoted = re.findall(
-        r"`((?:config|scripts|rules|tests|docs|envs|profiles|resources|benchmarks)/[\w./-]+)`", read(name)
+FOLDERS = "benchmarks|config|docs|envs|profiles|resources|rules|scripts|tests|untold"
+# A path from the root of the repository, or the bare name of a file that people read or run.
+NAMED = re.compile(
+    rf"(?<![\w./{{}}<>*-])(?:(?:{FOLDERS})/(?:[\w.-]+/)*[\w-]+(?:\.\w+)+|\.github/[\w./-]+|\.ci/\w+"
+    r"|[\w-]+\.(?:md|py|smk|lock|toml|cff|css|j2|rst))(?![\w/*{<-])"
+)
+# What the readers of the tutorials make, and a name that many files have.
+MADE = {"__init__.py", "config/mine.yaml", "config/gender.yaml"}
+SUFFIXES = {".cff", ".css", ".j2", ".js", ".json", ".md", ".py", ".rst", ".smk", ".toml", ".yaml", ".yml"}
+WHOLE = {"Snakefile", "Makefile", "NOTICE", "run"}  # of these the whole text is read, as of all but Python and Markdown
+
+
+def written() -> list[Path]:
+    """Every file of the repository that people write or read, but for data and what is made."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    missing = [path for path in quoted if not (ROOT / path).exists() and "resources/models" not in path]
-    assert not missing
+    paths = [ROOT / line for line in sorted(set(listed.stdout.splitlines()))]
+    texts = [path for path in paths if path.suffix in SUFFIXES or path.name in WHOLE]
+    return [
+        path for path in texts if path.is_file() and not path.is_relative_to(ROOT / "resources" / "miniature" / "sdxl")
+    ]
+
+
+def prose(path: Path) -> str:
+    """What a file says to people: docstrings and comments of Python, Markdown without code blocks, else everything."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+        places = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, places)]
+        descriptions = [
+            node.value.value
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.keyword) and node.arg == "description" and isinstance(node.value, ast.Constant)
+        ]
+        return "\n".join([*comments, *filter(None, map(ast.get_docstring, nodes)), *map(str, descriptions)])
+    return without_blocks(text) if path.suffix == ".md" else text
+
+
+def without_blocks(markdown: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", written(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_is_named_exists(path):
+    """From the root of the repository, or beside the file that names it."""
+    names = set(NAMED.findall(prose(path))) - MADE
+    missing = {name for name in names if not (ROOT / name).exists() and not (path.parent / name).exists()}
+    assert not {name for name in missing if not name.startswith("resources/models")}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("References: method.md section 7.", ["method.md"]),
+        ("see docs/method.md, and `rules/common.smk`", ["docs/method.md", "rules/common.smk"]),
+        ("(untold/base/files.py)", ["untold/base/files.py"]),
+        ("results/tables/x.md, {dataset}.md, https://x.org/y.md and x.mdx", []),
+    ],
+)
+def test_names_of_files_are_found(text, names):
+    assert NAMED.findall(text) == names
+
+
+def anchors(path: Path) -> set[str]:
+    """Of a Markdown file's headings, as a forge and the site make them."""
+    headings = re.findall(r"^#+ (.+?) *$", without_blocks(path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in written() if path.suffix == ".md"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_blocks(path.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = path.parent / file if file else path
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def test_the_tutorials_configurations_are_studies():
+    """What a tutorial tells to change in a shipped study gives a study."""
+
+    def examples(name: str) -> str:
+        return "\n".join(
+            re.findall(r"^```yaml\n(.*?)^```", read(f"docs/tutorials/{name}.md"), re.MULTILINE | re.DOTALL)
+        )
+
+    study = yaml.safe_load(read("config/config.yaml"))
+    gender = yaml.safe_load(examples("own-axis"))["datasets"]["people"]
+    study["datasets"]["people"] |= {"zero_shot": gender["zero_shot"], "prompts": gender["prompts"], "planted": None}
+    assert parse_study(study, "own-axis.md").datasets["people"].zero_shot
+
+    study = yaml.safe_load(read("config/open_images.yaml"))
+    first, labels, zero_shot = re.findall(r"^```yaml\n(.*?)^```", read("docs/tutorials/own-pictures.md"), re.M | re.S)
+    pictures = yaml.safe_load(first)["datasets"]["pictures"]
+    study["datasets"] = {"pictures": pictures}
+    assert parse_study(study, "own-pictures.md")
+    pictures |= yaml.safe_load(labels)["datasets"]["pictures"] | yaml.safe_load(textwrap.dedent(zero_shot))
+    assert parse_study(study, "own-pictures.md").datasets["pictures"].columns == ["gender", "skin_tone"]

@@ -16,35 +16,35 @@ NAME = Name.__metadata__[0].pattern
 HEAD = """\
 # The configuration of a study
 
-Made from the models in `untold/study/schema.py` by `make docs`; do not edit. `schema.json` holds the same for editors:
-put `# yaml-language-server: $schema=schema.json` on the first line of a study in this folder.
+Generated from the models in `untold/study/schema.py` by `make docs`; do not edit. `schema.json` holds the same for
+editors: put `# yaml-language-server: $schema=schema.json` on the first line of a study in this folder.
 
 | file | study |
 |---|---|
 | `config.yaml` | the default: the embedded miniature world, on any machine |
 | `sdxl.yaml` | all activities with Stable Diffusion XL, on a GPU |
-| `turbo.yaml` | the same with a model of four steps |
+| `turbo.yaml` | the same with a four-step model |
 | `utkface.yaml` | zero-shot attributes on a downloaded UTKFace folder |
 | `open_images.yaml` | clusters of a folder of photographs with published labels |
 | `activities.csv` | the daily activities and their categories |
 
-A study is run by `snakemake --configfile config/sdxl.yaml --cores all`; the file replaces `config.yaml` as a whole. A
-mistake in it is reported before any job, one line each, with the file, the key and what to do. A *name* is lower-case
-letters, digits and underscores, at most 40, and begins with a letter.
+Run a study with `snakemake --configfile config/sdxl.yaml --cores all`. The file replaces `config.yaml` as a whole.
+Every mistake in it is reported before any job starts, one line each, with the file, the key and what to do. A *name*
+consists of lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
 
 ## How to
 
-**Add a group.** A line under `prompts.groups` of a dataset, with `{activity}` where the phrase goes:
+**Add a group.** Add a line under `prompts.groups` of a dataset, with `{activity}` where the phrase goes:
 
 ```yaml
 groups:
   woman: "An ultra realistic portrait photo of a woman {activity}"
 ```
 
-The images of the other groups stay as they are. A placebo, a modifier of the same length that carries no meaning for
-the axis, goes under `prompts.placebos` in the same way.
+The images of the other groups are kept. A placebo, that is, a modifier of the same length that says nothing about the
+axis, goes under `prompts.placebos` in the same way.
 
-**Add an encoder.** An entry under `encoders`; it makes one or two more spaces, and nothing else is computed again:
+**Add an encoder.** Add an entry under `encoders`. It adds one or two spaces, and nothing else is recomputed:
 
 ```yaml
 encoders:
@@ -58,14 +58,15 @@ encoders:
     batch_size: 128
 ```
 
-**Add a dataset.** `kind: generated` needs prompts and a model; `kind: folder` needs a folder of images, and labels if
-there are any: a table, or file names as in UTKFace.
+**Add a dataset.** `kind: generated` needs prompts and a model. `kind: folder` needs a folder of images, and takes
+labels from a table or from file names as in UTKFace.
 
-**Add a model.** An entry under `models` and its name in `datasets.*.model`. Any folder that a diffusers text-to-image
-pipeline was saved to will do, with safetensors weights; `scheduler: model` keeps the sampler that the model comes with.
+**Add a model.** Add an entry under `models` and use its name in `datasets.*.model`. Any folder saved by a diffusers
+text-to-image pipeline will do if its weights are safetensors; `scheduler: model` keeps the sampler that the
+model comes with.
 
-**Add an activity.** A row in the table: an id of lower-case words joined by hyphens, a phrase that completes
-"a person ...", and a category. One shard is synthesised and one is embedded; finished images are found in the store.
+**Add an activity.** Add a row to the table: an id of lower-case words joined by hyphens, a phrase that completes
+"a person ...", and a category. One shard is synthesised and one is embedded again; finished images come from the store.
 
 ## Keys
 """
