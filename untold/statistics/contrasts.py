@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from untold.catalogue.metrics import primary_metrics
 from untold.statistics.resampling import ROUNDING, mean_intervals, sign_flip
 from untold.statistics.tidy import (
     BCA,
     CELL,
-    PRIMARY_METRICS,
     adjust,
     by_group,
     differences,
@@ -56,7 +56,6 @@ def contrasts(
     confidence: float,
     seed: int,
     reference: pd.DataFrame | None = None,
-    primary: Sequence[str] = PRIMARY_METRICS,
 ) -> pd.DataFrame:
     """Gap between two groups' similarity to neutral, in every space.
 
@@ -75,8 +74,6 @@ def contrasts(
     reference : DataFrame, optional
         `untold.similarity.reference`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
         units.
-    primary : sequence of str
-        Metrics that enter Holm's family.
 
     Returns
     -------
@@ -101,7 +98,7 @@ def contrasts(
         confidence=confidence,
         seed=seed,
     )
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["gap_units"] = frame["estimate"] / floor_to_ceiling(frame, reference)
     frame["method"] = FLIP
     return in_column_order(frame)
@@ -261,7 +258,7 @@ def page_trend(
     means = mean_intervals(matrix.to_numpy(), resamples=resamples, confidence=confidence, seed=seed)
     frame = tabulate(matrix, None, means).merge(pd.DataFrame(rows), on=[*CELL, "contrast"])
     frame["note"] = notes(means)
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["method"] = f"Page's L; {BCA}; Holm"
     return in_column_order(frame)
 
@@ -313,7 +310,7 @@ def equivalence(
         half = stats.t.ppf(confidence, df) * error
         frame["low"], frame["high"] = mean - half, mean + half
         frame["p"] = np.maximum(stats.t.sf((mean + bound) / error, df), stats.t.cdf((mean - bound) / error, df))
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["equivalent"] = (frame["p"] < 1 - confidence).astype("boolean").mask(frame["p"].isna())
     frame["method"] = "two one-sided t tests; Holm"
     return in_column_order(frame)

@@ -10,6 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 from untold.base.identity import canonical_json, digest, file_digest, shard_index, shard_name
+from untold.catalogue.metrics import of
 from untold.study.activities import Activity, read_activities, select
 from untold.study.schema import Study
 from untold.study.schema_base import ConfigError
@@ -189,7 +190,8 @@ class Plan:
         texts = [space for space, place in spaces.items() if place.key == "prompt_key"]
         rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
         rows += [(space.replace("_image", " images"), space, "cosine") for space in spaces if space not in texts]
-        return rows + [(f"{encoder} split", encoder, "patch_maxsim") for encoder in self.tokens(dataset)]
+        split = [metric for metric in of("tokens") if metric.primary]
+        return rows + [(f"{encoder} {m.row}", encoder, m.name) for encoder in self.tokens(dataset) for m in split]
 
     def attributes(self, dataset: str) -> list[str]:
         """Columns of the manifest that say who or what is shown."""
