@@ -36,7 +36,7 @@ rule audit_attributes:
         code=code_files("scripts/audit_attributes.py"),
         lock="requirements.lock",
     output:
-        tables=tables_of(ATTRIBUTE_TABLES),
+        tables=tables_of("audit_attributes"),
     log:
         f"{RESULTS}/logs/audit_attributes/{{dataset}}.log",
     benchmark:

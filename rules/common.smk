@@ -3,6 +3,7 @@
 import os
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
@@ -16,6 +17,9 @@ from untold.study.schema_datasets import GeneratedDataset
 from untold.study.schema_encoders import OpenClip, Timm, Vae
 from untold.base.devices import gpu_count
 from untold.base.identity import canonical_json
+from untold.catalogue import figures as figure_catalogue
+from untold.catalogue import tables as table_catalogue
+from untold.catalogue.scope import Scope
 from untold.study.plan import Plan, local_files
 from untold.study.runs import join_runs
 
@@ -30,46 +34,7 @@ MODEL_THREADS = 4 if GPU else 1
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 CONDA = "../envs/untold.yaml"
 
-# What the rules of several tables write, by the name behind `{dataset}-`.
-INFERENCE_TABLES = [
-    "group_means",
-    "chi_square",
-    "original_table",
-    "contrasts",
-    "contrasts_adherent",
-    "net_of_placebo",
-    "trend",
-    "categories",
-    "activities",
-    "equivalence",
-    "variance",
-    "seeds_needed",
-    "specifications",
-    "specifications_summary",
-]
-POSITION_TABLES = [
-    "nearest",
-    "nearest_activities",
-    "implied_age",
-    "age_shares",
-    "age_shares_activities",
-    "adherence",
-    "confusion",
-    "calibration",
-    "recovery",
-    "recovery_points",
-]
-ATTRIBUTE_TABLES = [
-    "attributes_summary",
-    "attributes_thresholds",
-    "attributes_errors",
-    "attributes_confusion",
-    "attributes_gaps",
-    "attributes_calibration",
-]
-
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "config/config.yaml"
-REBALANCE_TABLES = ["duplicates", "rebalance", "keep_list"]
 
 # For the target `compare` only: folders of finished studies.
 COMPARED = config.pop("studies", [])
@@ -154,12 +119,6 @@ def space_subjects(wildcards):
     return shards_of(wildcards.dataset, "images" if space.key == "key" else "prompts")
 
 
-def all_vectors(wildcards):
-    return [
-        file for space in PLAN.spaces(wildcards.dataset).values() for file in shards_of(wildcards.dataset, space.folder)
-    ]
-
-
 def synthesis_shards(pattern):
     """The synthesis shards that one embedding shard covers; a folder's shards are their own."""
     return lambda wildcards: [
@@ -238,20 +197,14 @@ def text_settings(wildcards):
 
 
 def similarity_settings(wildcards):
-    name = wildcards.dataset
-    return {
-        "dataset": name,
-        "vectors": PLAN.image_spaces(name),
-        "texts": PLAN.texts(name),
-        "tokens": PLAN.tokens(name),
-    }
+    return {"dataset": wildcards.dataset}
 
 
 def projection_settings(wildcards):
     spaces = PLAN.spaces(wildcards.dataset).items()
     return {
         "projections": STUDY.projections.model_dump(),
-        "spaces": {name: [space.folder, space.column, space.key] for name, space in spaces},
+        "spaces": {name: [space.column, space.key] for name, space in spaces},
     }
 
 
@@ -320,10 +273,6 @@ def picture_spaces(dataset):
     return [space for space, place in PLAN.spaces(dataset).items() if place.key == "key"]
 
 
-def picture_clusters(wildcards):
-    return [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet" for space in picture_spaces(wildcards.dataset)]
-
-
 def inference_dump():
     return STUDY.inference.model_dump()
 
@@ -337,7 +286,7 @@ def reference_settings(wildcards):
     spaces = PLAN.spaces(wildcards.dataset).items()
     return {
         "dataset": wildcards.dataset,
-        "spaces": {name: [space.folder, space.column] for name, space in spaces if space.key == "key"},
+        "spaces": {name: space.column for name, space in spaces if space.key == "key"},
         "inference": inference_dump(),
     }
 
@@ -395,8 +344,9 @@ def planted_shares(wildcards):
     return [planted] if planted else []
 
 
-def tables_of(names):
-    return [f"{RESULTS}/tables/{{dataset}}-{name}.csv" for name in names]
+def tables_of(stage):
+    """The files of a script that writes several tables."""
+    return [f"{RESULTS}/tables/{{dataset}}-{name}.csv" for name in table_catalogue.tables_of(stage)]
 
 
 def model_settings(wildcards):
@@ -428,51 +378,96 @@ def folder_rejects(wildcards):
 
 
 def per_encoder(encoders, place):
-    """One file per encoder of the dataset, in the order that the settings name them."""
-    return lambda wildcards: [
-        f"{RESULTS}/{wildcards.dataset}/{place.format(encoder=encoder)}/{wildcards.shard}.parquet"
-        for encoder in encoders(wildcards.dataset)
-    ]
+    """A shard's file of each encoder by the space it makes; none where the dataset in the wildcards lacks the encoder.
+
+    Parameters
+    ----------
+    encoders : function of a dataset
+        Spaces by encoder.
+    """
+    spaces = {encoder: space for name in GENERATED for encoder, space in encoders(name).items()}
+
+    def file(encoder, wildcards):
+        known = encoder in encoders(wildcards.dataset)
+        folder = f"{RESULTS}/{wildcards.dataset}/{place.format(encoder=encoder)}"
+        return [f"{folder}/{wildcards.shard}.parquet"] if known else []
+
+    return {space: partial(file, encoder) for encoder, space in spaces.items()}
 
 
-def audit_tables(name):
-    """Tables of a dataset as an image set, where they apply: rejects, captions, duplicates, agreement, published."""
-    spaces = picture_spaces(name)
-    tables = ["rejects", *(f"{spaces[0]}-{table}" for table in REBALANCE_TABLES)]
-    if len(spaces) > 1:
-        tables.append("agreement")
-    if name in FOLDERS and STUDY.datasets[name].labels and STUDY.datasets[name].labels.caption:
-        tables += [f"{space}-captions" for space in spaces]
-    if PLAN.audited(name):
-        tables += ATTRIBUTE_TABLES
-    if PLAN.published(name):
-        tables.append("attributes_published")
-    return tables
+def text_spaces(dataset):
+    return {encoder: f"{encoder}_text" for encoder in PLAN.texts(dataset)}
+
+
+def token_spaces(dataset):
+    return {encoder: encoder for encoder in PLAN.tokens(dataset)}
+
+
+def scope(name):
+    """What decides which tables and figures of the catalogue a dataset has."""
+    dataset, pictures = STUDY.datasets[name], picture_spaces(name)
+    traits = {
+        "generated": name in GENERATED,
+        "planted": name in GENERATED and dataset.planted,
+        "audited": PLAN.audited(name),
+        "captioned": name in FOLDERS and dataset.labels and dataset.labels.caption,
+        "published": PLAN.published(name),
+        "several spaces": len(pictures) > 1,
+    }
+    held = frozenset(trait for trait, has in traits.items() if has)
+    return Scope(held, list(PLAN.spaces(name)), pictures, PLAN.texts(name) if name in GENERATED else [])
+
+
+def table_files(name, tables):
+    return [f"{RESULTS}/tables/{name}-{table}.csv" for table in tables]
+
+
+def results_of(name):
+    """The tables of a dataset that the page reads."""
+    return table_files(name, table_catalogue.page_tables(scope(name)))
 
 
 def analysis_outputs():
     """Everything that the analyses make, before figures and page."""
     wanted = []
     for name in STUDY.datasets:
-        spaces = PLAN.spaces(name)
-        tables = [f"{space}-{table}" for space in spaces for table in ("clusters", "composition")]
-        if name in GENERATED:
-            tables += [*INFERENCE_TABLES, *POSITION_TABLES]
-            tables += [f"{encoder}-clip_score" for encoder in PLAN.texts(name)]
-        wanted += [f"{RESULTS}/tables/{name}-{table}.csv" for table in [*tables, *audit_tables(name)]]
+        wanted += table_files(name, table_catalogue.tables(scope(name)))
         wanted += [f"{RESULTS}/figures/{name}-{space}-contact_sheet.png" for space in picture_spaces(name)]
         wanted.append(f"{RESULTS}/{name}/projections.parquet")
     return wanted
 
 
-def results_of(name):
-    """The tables of a dataset that figures and page read."""
-    tables = [path for path in analysis_outputs() if path.startswith(f"{RESULTS}/tables/{name}-")]
-    # A row per image, for other programs: nothing that is drawn or shown.
-    tables = [path for path in tables if not path.endswith("-keep_list.csv")]
-    more = [f"{space}-{table}" for space in PLAN.spaces(name) for table in ("association", "diversity")]
-    more += ["reference", "cross_seed"] if name in GENERATED else []
-    return sorted({*tables, *(f"{RESULTS}/tables/{name}-{table}.csv" for table in more)})
+def by_name(option, files):
+    """Inputs and command line of files that a script takes by name: ``--vectors dino= FILE FILE latents= FILE``.
+
+    Parameters
+    ----------
+    files : mapping of str to list of str or function of wildcards
+        By name; a name may have none.
+    """
+    inputs = {f"{option}_{number}": found for number, found in enumerate(files.values())}
+    words = [f"{name}= {{input.{option}_{number}}}" for number, name in enumerate(files)]
+    return inputs, " ".join([f"--{option}", *words])
+
+
+def per_dataset(files):
+    """The files of each dataset, by its name."""
+    return {name: files(name) for name in STUDY.datasets}
+
+
+def per_space(files, datasets):
+    """The files of every space of these datasets, by its name; none where the dataset in the wildcards lacks it."""
+    places = {space: place for name in datasets for space, place in PLAN.spaces(name).items()}
+    return {space: partial(files, space, place) for space, place in places.items()}
+
+
+def vectors_of(space, place, wildcards):
+    return shards_of(wildcards.dataset, place.folder) if space in PLAN.spaces(wildcards.dataset) else []
+
+
+def clusters_of(space, place, wildcards):
+    known = space in picture_spaces(wildcards.dataset)
+    return [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet"] if known else []
 
 
 def axis(name):
@@ -482,13 +477,7 @@ def axis(name):
 
 def figures_of(name):
     """Names of a dataset's figures."""
-    names = [f"{space}-{figure}" for space in PLAN.spaces(name) for figure in ("map", "composition")]
-    if name in GENERATED:
-        names += ["answer", "forest", "similarity", "categories", "activities", "specifications", "neutral", "variance"]
-        names += ["recovery"] if STUDY.datasets[name].planted else []
-    elif PLAN.audited(name):
-        names += ["attribute_errors", "attribute_thresholds", "attribute_calibration"]
-    return [f"{RESULTS}/figures/{name}-{figure}" for figure in names]
+    return [f"{RESULTS}/figures/{name}-{figure}" for figure in figure_catalogue.figures(scope(name))]
 
 
 def figure_settings(name, wildcards=None):
@@ -531,7 +520,7 @@ def every(files):
 
 
 def structure_files(folder):
-    return [f"{RESULTS}/{name}/{folder}/{space}.parquet" for name in STUDY.datasets for space in PLAN.spaces(name)]
+    return lambda name: [f"{RESULTS}/{name}/{folder}/{space}.parquet" for space in PLAN.spaces(name)]
 
 
 def study_outputs(wildcards):

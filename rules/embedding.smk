@@ -9,6 +9,7 @@ rule embed_images:
         lock="requirements.lock",
     output:
         vectors=f"{RESULTS}/{{dataset}}/embeddings/{{encoder}}/{{shard}}.parquet",
+        tokens=[],
     log:
         f"{RESULTS}/logs/embed_images/{{dataset}}/{{encoder}}/{{shard}}.log",
     benchmark:
@@ -28,7 +29,7 @@ rule embed_images:
         "Embed the images of {wildcards.dataset} shard {wildcards.shard} with {wildcards.encoder}"
     shell:
         "python -m scripts.embed_images --settings {params.settings:q} --images {input.images} "
-        "--outputs {output} &> {log}"
+        "--vectors {output.vectors} --tokens {output.tokens} &> {log}"
 
 
 # The same job for encoders whose patch tokens are kept: one more output.

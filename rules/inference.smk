@@ -1,10 +1,12 @@
 """From similarities to findings that hold."""
 
+SPACE_VECTORS, SPACE_VECTORS_WORDS = by_name("vectors", per_space(vectors_of, STUDY.datasets))
+
 
 rule measure_reference:
     input:
+        **SPACE_VECTORS,
         images=whole("images"),
-        vectors=all_vectors,
         code=code_files("scripts/measure_reference.py"),
         lock="requirements.lock",
     output:
@@ -28,7 +30,8 @@ rule measure_reference:
         "Measure floor and ceiling of the spaces of {wildcards.dataset}"
     shell:
         "python -m scripts.measure_reference --settings {params.settings:q} --images {input.images} "
-        "--vectors {input.vectors} --reference {output.reference} --crossed {output.crossed} &> {log}"
+        f"{SPACE_VECTORS_WORDS} "
+        "--reference {output.reference} --crossed {output.crossed} &> {log}"
 
 
 rule infer:
@@ -40,7 +43,7 @@ rule infer:
         code=code_files("scripts/infer.py"),
         lock="requirements.lock",
     output:
-        tables=tables_of(INFERENCE_TABLES),
+        tables=tables_of("infer"),
     log:
         f"{RESULTS}/logs/infer/{{dataset}}.log",
     benchmark:
@@ -72,7 +75,7 @@ rule locate_neutral:
         code=code_files("scripts/locate_neutral.py"),
         lock="requirements.lock",
     output:
-        tables=tables_of(POSITION_TABLES),
+        tables=tables_of("locate_neutral"),
     log:
         f"{RESULTS}/logs/locate_neutral/{{dataset}}.log",
     benchmark:

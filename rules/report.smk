@@ -6,7 +6,7 @@ for _name in STUDY.datasets:
         name:
             f"draw_figures_of_{_name}"
         input:
-            tables=results_of(_name),
+            tables=table_files(_name, figure_catalogue.drawn_tables(scope(_name))),
             projections=f"{RESULTS}/{_name}/projections.parquet",
             images=shards_of(_name, "images"),
             code=code_files("scripts/draw_figures.py"),
@@ -39,15 +39,20 @@ for _name in STUDY.datasets:
             "--figures {output.figures} {output.pictures} &> {log}"
 
 
+PAGE_FILES = [
+    by_name("tables", per_dataset(results_of)),
+    by_name("figures", per_dataset(lambda name: [f"{stem}.svg" for stem in figures_of(name)])),
+    by_name("projections", per_dataset(lambda name: [f"{RESULTS}/{name}/projections.parquet"])),
+    by_name("images", per_dataset(lambda name: shards_of(name, "images"))),
+    by_name("similarity", per_dataset(lambda name: shards_of(name, "similarity") if name in GENERATED else [])),
+    by_name("clusters", per_dataset(structure_files("clusters"))),
+    by_name("representatives", per_dataset(structure_files("representatives"))),
+]
+
+
 rule write_report:
     input:
-        tables=every(results_of),
-        figures=expand("{stem}.svg", stem=every(figures_of)),
-        projections=[f"{RESULTS}/{name}/projections.parquet" for name in STUDY.datasets],
-        images=every(lambda name: shards_of(name, "images")),
-        similarity=[file for name in GENERATED for file in shards_of(name, "similarity")],
-        clusters=structure_files("clusters"),
-        representatives=structure_files("representatives"),
+        **{key: files for inputs, _ in PAGE_FILES for key, files in inputs.items()},
         templates=expand("untold/report/templates/{name}", name=["report.html.j2", "report.css", "report.js"]),
         code=code_files("scripts/write_report.py"),
         lock="requirements.lock",
@@ -68,9 +73,8 @@ rule write_report:
     message:
         "Write the page of the study"
     shell:
-        "python -m scripts.write_report --settings {params.settings:q} --tables {input.tables} "
-        "--figures {input.figures} --projections {input.projections} --images {input.images} "
-        "--similarity {input.similarity} --clusters {input.clusters} --representatives {input.representatives} "
+        "python -m scripts.write_report --settings {params.settings:q} "
+        f"{' '.join(words for _, words in PAGE_FILES)} "
         f"--provenance {RESULTS}/provenance --page {{output.page}} &> {{log}}"
 
 
@@ -83,7 +87,8 @@ rule compare:
     output:
         contrasts=f"{RESULTS}/comparison/contrasts.csv",
         different=f"{RESULTS}/comparison/differences.csv",
-        drawings=expand(f"{RESULTS}/comparison/comparison.{{kind}}", kind=["svg", "png"]),
+        svg=f"{RESULTS}/comparison/comparison.svg",
+        png=f"{RESULTS}/comparison/comparison.png",
         page=f"{RESULTS}/comparison/comparison.html",
     log:
         f"{RESULTS}/logs/compare_studies.log",
@@ -101,4 +106,4 @@ rule compare:
         "Put finished studies side by side"
     shell:
         "python -m scripts.compare_studies --settings {params.settings:q} --contrasts {output.contrasts} "
-        "--different {output.different} --drawings {output.drawings} --page {output.page} &> {log}"
+        "--different {output.different} --svg {output.svg} --png {output.png} --page {output.page} &> {log}"

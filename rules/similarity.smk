@@ -1,13 +1,17 @@
 """How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
+ENCODER_VECTORS, ENCODER_VECTORS_WORDS = by_name("vectors", per_encoder(PLAN.image_spaces, "embeddings/{encoder}"))
+ENCODER_TEXTS, ENCODER_TEXTS_WORDS = by_name("texts", per_encoder(text_spaces, "embeddings/{encoder}_text"))
+ENCODER_TOKENS, ENCODER_TOKENS_WORDS = by_name("tokens", per_encoder(token_spaces, "tokens/{encoder}"))
+
 
 rule measure_similarity:
     input:
+        **ENCODER_VECTORS,
+        **ENCODER_TEXTS,
+        **ENCODER_TOKENS,
         images=synthesis_shards("{results}/{dataset}/images/{shard}.parquet"),
         latents=synthesis_shards("{results}/{dataset}/latents/{shard}.parquet"),
-        vectors=per_encoder(PLAN.image_spaces, "embeddings/{encoder}"),
-        texts=per_encoder(PLAN.texts, "embeddings/{encoder}_text"),
-        tokens=per_encoder(PLAN.tokens, "tokens/{encoder}"),
         code=code_files("scripts/measure_similarity.py"),
         lock="requirements.lock",
     output:
@@ -28,7 +32,8 @@ rule measure_similarity:
         "Measure the similarities of {wildcards.dataset} shard {wildcards.shard}"
     shell:
         "python -m scripts.measure_similarity --settings {params.settings:q} --images {input.images} "
-        "--latents {input.latents} --vectors {input.vectors} --texts {input.texts} --tokens {input.tokens} "
+        "--latents {input.latents} "
+        f"{ENCODER_VECTORS_WORDS} {ENCODER_TEXTS_WORDS} {ENCODER_TOKENS_WORDS} "
         "--similarity {output.similarity} &> {log}"
 
 

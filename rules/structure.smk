@@ -3,8 +3,8 @@
 
 rule project:
     input:
+        **SPACE_VECTORS,
         images=whole("images"),
-        vectors=all_vectors,
         code=code_files("scripts/project.py"),
         lock="requirements.lock",
     output:
@@ -24,7 +24,8 @@ rule project:
     message:
         "Map the spaces of {wildcards.dataset} to two dimensions"
     shell:
-        "python -m scripts.project --settings {params.settings:q} --images {input.images} --vectors {input.vectors} "
+        "python -m scripts.project --settings {params.settings:q} --images {input.images} "
+        f"{SPACE_VECTORS_WORDS} "
         "--projections {output.projections} &> {log}"
 
 
@@ -150,9 +151,12 @@ rule rebalance:
         "--shares {output.shares} --keep {output.keep} &> {log}"
 
 
+SPACE_CLUSTERS, SPACE_CLUSTERS_WORDS = by_name("clusters", per_space(clusters_of, STUDY.datasets))
+
+
 rule compare_clusters:
     input:
-        clusters=picture_clusters,
+        **SPACE_CLUSTERS,
         code=code_files("scripts/compare_clusters.py"),
         lock="requirements.lock",
     output:
@@ -172,7 +176,8 @@ rule compare_clusters:
     message:
         "Compare the clusters of {wildcards.dataset} between encoders"
     shell:
-        "python -m scripts.compare_clusters --settings {params.settings:q} --clusters {input.clusters} "
+        "python -m scripts.compare_clusters --settings {params.settings:q} "
+        f"{SPACE_CLUSTERS_WORDS} "
         "--compared {output.compared} &> {log}"
 
 
