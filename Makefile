@@ -68,8 +68,9 @@ lock: development ## pin the dependencies anew
 audit: development ## known vulnerabilities of the locked dependencies (asks the package index and its database)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-docs: development ## config/schema.json and config/README.md from the models in untold/study/schema*.py
+docs: development ## config/schema.json, config/README.md and docs/tables.md from the models and catalogues
 	@$(BIN)/python -m scripts.documents.document_config
+	@$(BIN)/python -m scripts.documents.document_tables
 
 clean: ## remove what the default study made
 	rm -rf results .snakemake

@@ -12,9 +12,9 @@ from pathlib import Path
 import cyclopts
 import numpy as np
 from playwright.sync_api import sync_playwright
+from tests.test_report import settings, write
 
 from tests.simulated import study
-from tests.test_report import settings, write
 
 PER_ACTIVITY = 80
 TIMES = """async ([action, repeats]) => {

@@ -25,6 +25,7 @@ PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
 SPACES = ["clip_image", "dino", "resnet50", "latents"]
 TONES = {"neutral": "#b9bec6", "young": "#ffd166", "middle": "#ef8354", "older": "#9d8ec7"}
 INTERVAL = {"resamples": 200, "confidence": 0.95, "seed": 1}
+POINTS = ["dataset", "space", "metric", "estimator", "group", "activity_id", "planted", "estimate", "low", "high"]
 HOSTILE = [
     "<script>window.hacked = 1</script>",
     "{{ 7 * 7 }}{% raw %}",
@@ -157,8 +158,8 @@ def people(results: Path, activities: int, seeds: int, hostile: bool) -> None:
         "adherence": adherence(probabilities, GROUPS, **INTERVAL),
         "confusion": confusion(probabilities, GROUPS, **INTERVAL),
         "recovery": recovery(whole, found, **INTERVAL),
-        "recovery_points": found.merge(whole, on=["activity_id", "group"]),
-        "clip_score": means[means["space"] == "clip_image"].assign(metric="image_prompt"),
+        "recovery_points": found.merge(whole, on=["activity_id", "group"])[POINTS],
+        "clip-clip_score": means[means["space"] == "clip_image"].assign(metric="image_prompt"),
     }
     for name, frame in frames.items():
         write_csv(results / "tables" / f"people-{name}.csv", frame)
@@ -203,7 +204,10 @@ def folder(results: Path, n: int, hostile: bool) -> None:
     }
     for name, frame in frames.items():
         write_csv(results / "tables" / f"faces-attributes_{name}.csv", leading(frame.assign(**about), list(about)))
-    write_csv(results / "tables" / "faces-rejects.csv", pd.DataFrame({"path": ["broken.jpg"], "reason": ["truncated"]}))
+    write_csv(
+        results / "tables" / "faces-rejects.csv",
+        pd.DataFrame({"dataset": "faces", "path": ["broken.jpg"], "reason": ["truncated"]}),
+    )
     structure(results, "faces", ["clip_image", "dino"], images, ["gender", "race", "age_band"])
     maps = [project(images.assign(group=images["gender"]), space, rng) for space in ("clip_image", "dino")]
     write_table(results / "faces" / "projections.parquet", pd.concat(maps), ["space", "method", "key"])
@@ -247,6 +251,7 @@ def structure(results: Path, dataset: str, spaces: list[str], images: pd.DataFra
         judged = judged.assign(
             n=len(images), estimate=[3, 0.21, 0.8], low=[np.nan, np.nan, 0.7], high=[np.nan, np.nan, 0.9]
         )
+        judged = judged.assign(null_mean=[np.nan, 0.05, np.nan], null_low=np.nan, null_high=np.nan)
         write_csv(Path(f"{stem}-clusters.csv"), judged.assign(p=[np.nan, 0.01, np.nan], method="kmeans k=3", note=""))
         members = pd.DataFrame({"key": images["key"], "method": "kmeans", "cluster": labels})
         write_table(results / dataset / "clusters" / f"{space}.parquet", members, ["method", "key"])

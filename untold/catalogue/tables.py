@@ -93,7 +93,7 @@ class Table:
     columns : tuple of str or Column
         All columns in order; those in `SHARED` by name.
     description : str
-        What a row is.
+        What there is one row for.
     per, requires
         Whether there is one for every space, and the trait that a dataset must have.
     page : Page, optional
@@ -151,7 +151,6 @@ SHARED = {
         ),
         Column("algorithm", "", description="how clusters were made: `kmeans`, `dbscan`, `hdbscan`"),
         Column("attribute", "", description="the column of the images that groups are made from"),
-        Column("statistic", "", description="what the row measures"),
         Column("target", "", description="the attribute that is predicted"),
         Column("classifier", "", description="the words that the attribute is asked with"),
         Column("key", "", description="of the image, as in every Parquet file of the study"),
@@ -227,7 +226,7 @@ GAPS = (
             Column("df", "1", description="degrees of freedom"),
             Column("p", "probability", description="of the chi-square, adjusted by Holm's procedure"),
         ),
-        description="a row of the original study's table",
+        description="row of the original study's table",
         requires="generated",
         page=Page("original", "Mean similarity of the neutral image to each group, with intervals", ()),
     ),
@@ -245,7 +244,7 @@ GAPS = (
         "infer",
         (*PLACE, "contrast"),
         GAP_COLUMNS,
-        description="the same as `contrasts`, only from images that show the group they were asked for",
+        description="space and contrast, counting only images that show the group they were asked for",
         requires="generated",
         page=Page("findings", "The same without the images that do not show the group they were asked for", GAP),
     ),
@@ -254,7 +253,7 @@ GAPS = (
         "infer",
         (*PLACE, "contrast"),
         GAP_COLUMNS,
-        description="the same as `contrasts`, beyond the effect of a placebo of the same length",
+        description="space and contrast: what a group's words do beyond a placebo of the same length",
         requires="generated",
         page=Page("findings", "What a group's words did beyond what a placebo of the same length did", GAP),
     ),
@@ -491,7 +490,7 @@ GAPS = (
             Column("rank", "1", description="by `d_z`, from the smallest"),
             *ABOUT,
         ),
-        description="one way to measure the main gap",
+        description="way to measure the main gap",
         requires="generated",
     ),
     Table(
