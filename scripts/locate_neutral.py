@@ -16,7 +16,11 @@ from untold.judges.recovery import recovery, share_gap
 from untold.similarity.nearest import nearest_group, nearest_group_by_activity
 from untold.study.schema_analysis import Inference
 
-EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
+# What the tables hold where there is nothing to measure: no rows, and no column that the catalogue does not know.
+NO_SIMILARITY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
+NO_PREDICTION = NO_SIMILARITY.drop(columns="metric")
+NO_BIN = pd.DataFrame(columns=["dataset", "space", "bin", "images", "confidence", "accuracy", "gap"])
+POINTS = "dataset space metric estimator group activity_id planted estimate low high".split()
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -46,10 +50,11 @@ def main(
     frames = {
         "nearest": nearest_group(marked, groups, **interval),
         "nearest_activities": nearest,
-        "implied_age": EMPTY,
-        **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion", "calibration"), EMPTY),
-        "recovery": EMPTY,
-        "recovery_points": EMPTY,
+        "implied_age": NO_SIMILARITY,
+        **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion"), NO_PREDICTION),
+        "calibration": NO_BIN,
+        "recovery": NO_SIMILARITY,
+        "recovery_points": pd.DataFrame(columns=POINTS),
     }
     grid = everything[everything["role"] == "age_grid"]
     if len(grid):
@@ -72,20 +77,7 @@ def main(
         truth = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
         found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
         frames["recovery"] = recovery(truth, found, **interval)
-        points = found.merge(truth, on=["activity_id", "group"])
-        columns = [
-            "dataset",
-            "space",
-            "metric",
-            "estimator",
-            "group",
-            "activity_id",
-            "planted",
-            "estimate",
-            "low",
-            "high",
-        ]
-        frames["recovery_points"] = points[columns]
+        frames["recovery_points"] = found.merge(truth, on=["activity_id", "group"])[POINTS]
     write_tables(tables, settings.dataset, frames)
 
 
