@@ -20,7 +20,7 @@ from untold.study.schema_analysis import Inference
 NO_SIMILARITY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
 NO_PREDICTION = NO_SIMILARITY.drop(columns="metric")
 NO_BIN = pd.DataFrame(columns=["dataset", "space", "bin", "images", "confidence", "accuracy", "gap"])
-POINTS = "dataset space metric estimator group activity_id planted estimate low high".split()
+POINTS = ["dataset", "space", "metric", "estimator", "group", "activity_id", "planted", "estimate", "low", "high"]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
