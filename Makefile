@@ -11,7 +11,7 @@ GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v 
 # A live bar of jobs where a person watches; plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment development test test-fast test-slurm test-faults lint format lock audit docs site clean
+.PHONY: study environment development test test-fast test-slurm test-faults lint lint-js format lock audit docs site clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
@@ -50,6 +50,12 @@ test-faults: development ## fifty kills and the other faults (two hours)
 lint: development ## what CI checks of the form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
 
+lint-js: development node_modules/.package-lock.json ## types and lint of the page's script
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install tsc --project . && PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install biome lint --error-on-warnings
+
+node_modules/.package-lock.json: package-lock.json .venv/.development
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
+
 format: development
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile rules
 
@@ -68,8 +74,9 @@ lock: development ## pin the dependencies anew
 audit: development ## known vulnerabilities of the locked dependencies (asks the package index and its database)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-docs: development ## config/schema.json and config/README.md from the models in untold/study/schema*.py
+docs: development ## config/schema.json, config/README.md and docs/tables.md from the models and catalogues
 	@$(BIN)/python -m scripts.documents.document_config
+	@$(BIN)/python -m scripts.documents.document_tables
 
 site: development ## the documentation as a site in docs/_build/html; warnings are errors
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html

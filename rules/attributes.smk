@@ -52,7 +52,7 @@ rule audit_attributes:
         images=all_shards("images"),
         predictions=used_predictions,
     output:
-        tables=tables_of(ATTRIBUTE_TABLES),
+        tables=stage_tables("audit_attributes"),
     log:
         "<logs>/audit_attributes/{dataset}.log",
     benchmark:

@@ -11,12 +11,15 @@ sys.path.insert(0, str(ROOT))
 from snakemake.exceptions import WorkflowError
 
 from untold.base.devices import gpu_count
+from untold.catalogue.tables import tables_of
 from untold.study.plan import Plan, identity, local_files
 from untold.study.rules import (
     alternatives,
     as_json,
+    by_name,
     code_of,
     digests,
+    flat,
     model_manifest,
     own_files,
     scaled_by_attempt,
@@ -109,11 +112,6 @@ def space_subjects(wildcards):
     return shard_files(PLAN, wildcards.dataset, "images" if space.key == "key" else "prompts")
 
 
-def all_vectors(wildcards):
-    spaces = PLAN[wildcards.dataset].spaces.values()
-    return [file for space in spaces for file in shard_files(PLAN, wildcards.dataset, space.folder)]
-
-
 def used_predictions(wildcards):
     """The zero-shot predictions that the analyses use, where the dataset says what to ask."""
     encoder = PLAN[wildcards.dataset].predictor
@@ -125,93 +123,12 @@ def predicted_attributes(wildcards):
     return used_predictions(wildcards) if PLAN[wildcards.dataset].predicted else []
 
 
-# TEMPORARY until the catalogue is merged
-# What the rules of several tables write, by the name behind `{dataset}-`.
-INFERENCE_TABLES = [
-    "group_means",
-    "chi_square",
-    "original_table",
-    "contrasts",
-    "contrasts_adherent",
-    "net_of_placebo",
-    "trend",
-    "categories",
-    "activities",
-    "equivalence",
-    "variance",
-    "seeds_needed",
-    "specifications",
-    "specifications_summary",
-]
-POSITION_TABLES = [
-    "nearest",
-    "nearest_activities",
-    "implied_age",
-    "age_shares",
-    "age_shares_activities",
-    "adherence",
-    "confusion",
-    "calibration",
-    "recovery",
-    "recovery_points",
-]
-ATTRIBUTE_TABLES = [
-    "attributes_summary",
-    "attributes_thresholds",
-    "attributes_errors",
-    "attributes_confusion",
-    "attributes_gaps",
-    "attributes_calibration",
-]
-
-REBALANCE_TABLES = ["duplicates", "rebalance", "keep_list"]
+def spaces_vectors(wildcards):
+    """The vectors of each space of the dataset."""
+    spaces = PLAN[wildcards.dataset].spaces.items()
+    return {name: shard_files(PLAN, wildcards.dataset, space.folder) for name, space in spaces}
 
 
-def tables_of(names):
-    return [f"<results>/tables/{{dataset}}-{name}.csv" for name in names]
-
-
-def audit_tables(name):
-    plan = PLAN[name]
-    spaces = plan.picture_spaces
-    tables = ["rejects", *(f"{spaces[0]}-{table}" for table in REBALANCE_TABLES)]
-    if len(spaces) > 1:
-        tables.append("agreement")
-    if name in PLAN.folders and plan.captioned:
-        tables += [f"{space}-captions" for space in spaces]
-    if plan.audited:
-        tables += ATTRIBUTE_TABLES
-    if plan.published:
-        tables.append("attributes_published")
-    return tables
-
-
-def analysis_outputs():
-    wanted = []
-    for name, plan in PLAN.datasets.items():
-        tables = [f"{space}-{table}" for space in plan.spaces for table in ("clusters", "composition")]
-        if name in PLAN.generated:
-            tables += [*INFERENCE_TABLES, *POSITION_TABLES]
-            tables += [f"{encoder}-clip_score" for encoder in plan.texts]
-        wanted += [f"{RESULTS}/tables/{name}-{table}.csv" for table in [*tables, *audit_tables(name)]]
-        wanted += [f"{RESULTS}/figures/{name}-{space}-contact_sheet.png" for space in plan.picture_spaces]
-        wanted.append(f"{RESULTS}/{name}/projections.parquet")
-    return wanted
-
-
-def results_of(name):
-    tables = [path for path in analysis_outputs() if path.startswith(f"{RESULTS}/tables/{name}-")]
-    tables = [path for path in tables if not path.endswith("-keep_list.csv")]
-    more = [f"{space}-{table}" for space in PLAN[name].spaces for table in ("association", "diversity")]
-    more += ["reference", "cross_seed"] if name in PLAN.generated else []
-    return sorted({*tables, *(f"{RESULTS}/tables/{name}-{table}.csv" for table in more)})
-
-
-def figures_of(name):
-    names = [f"{space}-{figure}" for space in PLAN[name].spaces for figure in ("map", "composition")]
-    if name in PLAN.generated:
-        names += ["answer", "forest", "similarity", "categories", "activities", "specifications", "neutral", "variance"]
-        names += ["recovery"] if PLAN.generated[name].settings.planted else []
-    elif PLAN[name].audited:
-        names += ["attribute_errors", "attribute_thresholds", "attribute_calibration"]
-    return [f"{RESULTS}/figures/{name}-{figure}" for figure in names]
+def stage_tables(stage):
+    """The tables that a stage writes for each dataset."""
+    return [f"<results>/tables/{{dataset}}-{name}.csv" for name in tables_of(stage)]

@@ -18,6 +18,7 @@ rule embed_images:
         weights=encoder_weights,
     output:
         vectors="<results>/{dataset}/embeddings/{encoder}/{shard}.parquet",
+        tokens=[],
     log:
         "<logs>/embed_images/{dataset}/{encoder}/{shard}.log",
     benchmark:
@@ -39,7 +40,7 @@ rule embed_images:
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.embed_images '
         "--settings {params.settings:q} --images {input.images} "
-        "--outputs {output} &> {log}"
+        "--vectors {output.vectors} --tokens {output.tokens} &> {log}"
 
 
 # The same job for encoders whose patch tokens are kept: one more output.

@@ -21,6 +21,12 @@ def crate_settings(wildcards):
     }
 
 
+def study_results(wildcards):
+    """The tables, figures and page that the crate holds."""
+    files = [file for name in PLAN.datasets for file in page_files()["tables"][name] + page_files()["figures"][name]]
+    return [*files, f"{RESULTS}/report.html"]
+
+
 # Everything of ours that a crate holds, relative to the workflow's folder.
 WORKFLOW_FILES = ["Snakefile", "requirements.lock", *packed_code(ROOT)]
 
@@ -61,11 +67,7 @@ rule export_dataset:
 
 rule export_crate:
     input:
-        results=[
-            *for_all_datasets(results_of),
-            *expand("{stem}.svg", stem=for_all_datasets(figures_of)),
-            "<results>/report.html",
-        ],
+        results=study_results,
     output:
         crate="<results>/export/study.crate.zip",
     log:

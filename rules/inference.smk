@@ -2,13 +2,18 @@
 
 
 def reference_settings(wildcards):
-    """Floor and ceiling are of images: prompts have no seeds."""
-    spaces = PLAN[wildcards.dataset].spaces.items()
+    plan = PLAN[wildcards.dataset]
     return {
         "dataset": wildcards.dataset,
-        "spaces": {name: [space.folder, space.column] for name, space in spaces if space.key == "key"},
+        "spaces": {name: plan.spaces[name].column for name in plan.picture_spaces},
         "inference": STUDY.inference.model_dump(),
     }
+
+
+def picture_vectors(wildcards):
+    """Floor and ceiling are of images: prompts have no seeds."""
+    vectors = spaces_vectors(wildcards)
+    return {space: vectors[space] for space in PLAN[wildcards.dataset].picture_spaces}
 
 
 def inference_settings(wildcards):
@@ -43,7 +48,7 @@ def position_settings(wildcards):
 rule measure_reference:
     input:
         images=all_shards("images"),
-        vectors=all_vectors,
+        vectors=flat(picture_vectors),
     output:
         reference="<results>/tables/{dataset}-reference.csv",
         crossed="<results>/tables/{dataset}-cross_seed.csv",
@@ -61,12 +66,13 @@ rule measure_reference:
     params:
         settings=as_json(reference_settings),
         code=code("measure_reference"),
+        vectors=by_name(picture_vectors),
     message:
         "Measure floor and ceiling of the spaces of {wildcards.dataset}"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.measure_reference '
         "--settings {params.settings:q} --images {input.images} "
-        "--vectors {input.vectors} --reference {output.reference} --crossed {output.crossed} &> {log}"
+        "--vectors {params.vectors} --reference {output.reference} --crossed {output.crossed} &> {log}"
 
 
 rule infer:
@@ -76,7 +82,7 @@ rule infer:
         images=all_shards("images"),
         predictions=used_predictions,
     output:
-        tables=tables_of(INFERENCE_TABLES),
+        tables=stage_tables("infer"),
     log:
         "<logs>/infer/{dataset}.log",
     benchmark:
@@ -107,7 +113,7 @@ rule locate_neutral:
         predictions=used_predictions,
         planted=lambda wildcards: [ancient(file) for file in own_files(planted_shares(wildcards))],
     output:
-        tables=tables_of(POSITION_TABLES),
+        tables=stage_tables("locate_neutral"),
     log:
         "<logs>/locate_neutral/{dataset}.log",
     benchmark:

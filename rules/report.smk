@@ -2,7 +2,9 @@
 
 from functools import partial
 
-from untold.study.rules import compared_studies
+from untold.catalogue.figures import drawn_tables
+from untold.catalogue.tables import page_tables
+from untold.study.rules import compared_studies, dataset_outputs, figure_stems, table_files
 
 
 def figure_settings(dataset, wildcards=None):
@@ -44,21 +46,31 @@ def report_settings(wildcards):
     }
 
 
-def for_all_datasets(files):
-    """The files of all datasets, in the order of the configuration."""
-    return [file for name in STUDY.datasets for file in files(name)]
+def page_files():
+    """What the page reads, by option of its script and dataset."""
+
+    def structure(folder):
+        return lambda name: [f"{RESULTS}/{name}/{folder}/{space}.parquet" for space in PLAN[name].spaces]
+
+    files = {
+        "tables": lambda name: table_files(PLAN, name, page_tables(PLAN[name].scope)),
+        "figures": lambda name: [f"{stem}.svg" for stem in figure_stems(PLAN, name)],
+        "projections": lambda name: [f"{RESULTS}/{name}/projections.parquet"],
+        "images": lambda name: shard_files(PLAN, name, "images"),
+        "similarity": lambda name: shard_files(PLAN, name, "similarity") if name in PLAN.generated else [],
+        "clusters": structure("clusters"),
+        "representatives": structure("representatives"),
+    }
+    return {option: {name: choose(name) for name in PLAN.datasets} for option, choose in files.items()}
 
 
-def structure_files(folder):
-    return [
-        f"{RESULTS}/{name}/{folder}/{space}.parquet" for name, plan in PLAN.datasets.items() for space in plan.spaces
-    ]
+def page_option(option):
+    return lambda wildcards: page_files()[option]
 
 
 def study_outputs(wildcards):
     """Everything that the default target makes."""
-    figures = [f"{stem}.{kind}" for stem in for_all_datasets(figures_of) for kind in ("svg", "png")]
-    return [*analysis_outputs(), *figures, f"{RESULTS}/report.html"]
+    return [*(file for name in PLAN.datasets for file in dataset_outputs(PLAN, name)), f"{RESULTS}/report.html"]
 
 
 def finished_studies():
@@ -90,17 +102,17 @@ for _name in STUDY.datasets:
         name:
             f"draw_figures_of_{_name}"
         input:
-            tables=results_of(_name),
+            tables=table_files(PLAN, _name, drawn_tables(PLAN[_name].scope)),
             projections=f"{RESULTS}/{_name}/projections.parquet",
             images=shard_files(PLAN, _name, "images"),
         output:
             figures=report(
-                expand("{stem}.svg", stem=figures_of(_name)),
+                expand("{stem}.svg", stem=figure_stems(PLAN, _name)),
                 category="Figures",
                 subcategory=_name,
                 caption="captions/figure.rst",
             ),
-            pictures=expand("{stem}.png", stem=figures_of(_name)),
+            pictures=expand("{stem}.png", stem=figure_stems(PLAN, _name)),
         log:
             f"{RESULTS}/logs/draw_figures/{_name}.log",
         benchmark:
@@ -124,13 +136,13 @@ for _name in STUDY.datasets:
 
 rule write_report:
     input:
-        tables=for_all_datasets(results_of),
-        figures=expand("{stem}.svg", stem=for_all_datasets(figures_of)),
-        projections=[f"{RESULTS}/{name}/projections.parquet" for name in STUDY.datasets],
-        images=for_all_datasets(lambda name: shard_files(PLAN, name, "images")),
-        similarity=[file for name in PLAN.generated for file in shard_files(PLAN, name, "similarity")],
-        clusters=structure_files("clusters"),
-        representatives=structure_files("representatives"),
+        tables=flat(page_option("tables")),
+        figures=flat(page_option("figures")),
+        projections=flat(page_option("projections")),
+        images=flat(page_option("images")),
+        similarity=flat(page_option("similarity")),
+        clusters=flat(page_option("clusters")),
+        representatives=flat(page_option("representatives")),
     output:
         page=report("<results>/report.html", category="Page", caption="captions/report.rst"),
     log:
@@ -145,13 +157,20 @@ rule write_report:
     params:
         settings=as_json(report_settings),
         code=code("write_report", *templates("report.html.j2", "report.css", "report.js")),
+        tables=by_name(page_option("tables")),
+        figures=by_name(page_option("figures")),
+        projections=by_name(page_option("projections")),
+        images=by_name(page_option("images")),
+        similarity=by_name(page_option("similarity")),
+        clusters=by_name(page_option("clusters")),
+        representatives=by_name(page_option("representatives")),
     message:
         "Write the page of the study"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.write_report '
-        "--settings {params.settings:q} --tables {input.tables} "
-        "--figures {input.figures} --projections {input.projections} --images {input.images} "
-        "--similarity {input.similarity} --clusters {input.clusters} --representatives {input.representatives} "
+        "--settings {params.settings:q} --tables {params.tables} --figures {params.figures} "
+        "--projections {params.projections} --images {params.images} --similarity {params.similarity} "
+        "--clusters {params.clusters} --representatives {params.representatives} "
         f"--provenance {RESULTS}/provenance --page {{output.page}} &> {{log}}"
 
 
@@ -161,7 +180,8 @@ rule compare:
     output:
         contrasts="<results>/comparison/contrasts.csv",
         different="<results>/comparison/differences.csv",
-        drawings=expand("<results>/comparison/comparison.{kind}", kind=["svg", "png"]),
+        svg="<results>/comparison/comparison.svg",
+        png="<results>/comparison/comparison.png",
         page="<results>/comparison/comparison.html",
     log:
         "<logs>/compare_studies.log",
@@ -180,4 +200,4 @@ rule compare:
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_studies '
         "--settings {params.settings:q} --contrasts {output.contrasts} "
-        "--different {output.different} --drawings {output.drawings} --page {output.page} &> {log}"
+        "--different {output.different} --svg {output.svg} --png {output.png} --page {output.page} &> {log}"

@@ -1,22 +1,31 @@
 """How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
 
-def encoder_files(encoders, place):
-    """One file per encoder of the dataset and shard, in the order that the settings name them."""
-    return lambda wildcards: [
-        f"{RESULTS}/{wildcards.dataset}/{place.format(encoder=encoder)}/{wildcards.shard}.parquet"
-        for encoder in encoders(PLAN[wildcards.dataset])
-    ]
+def shard_vectors(wildcards, folders):
+    """The file of the job's shard in each folder of the dataset, by the space that it holds."""
+    return {
+        space: [f"{RESULTS}/{wildcards.dataset}/{folder}/{wildcards.shard}.parquet"]
+        for space, folder in folders.items()
+    }
+
+
+def image_vectors(wildcards):
+    spaces = PLAN[wildcards.dataset].image_spaces.items()
+    return shard_vectors(wildcards, {space: f"embeddings/{encoder}" for encoder, space in spaces})
+
+
+def text_vectors(wildcards):
+    return shard_vectors(
+        wildcards, {f"{name}_text": f"embeddings/{name}_text" for name in PLAN[wildcards.dataset].texts}
+    )
+
+
+def patch_tokens(wildcards):
+    return shard_vectors(wildcards, {name: f"tokens/{name}" for name in PLAN[wildcards.dataset].tokens})
 
 
 def similarity_settings(wildcards):
-    plan = PLAN[wildcards.dataset]
-    return {
-        "dataset": wildcards.dataset,
-        "vectors": plan.image_spaces,
-        "texts": plan.texts,
-        "tokens": plan.tokens,
-    }
+    return {"dataset": wildcards.dataset}
 
 
 def score_settings(wildcards):
@@ -31,9 +40,9 @@ rule measure_similarity:
     input:
         images=covered_shards("images"),
         latents=covered_shards("latents"),
-        vectors=encoder_files(lambda plan: plan.image_spaces, "embeddings/{encoder}"),
-        texts=encoder_files(lambda plan: plan.texts, "embeddings/{encoder}_text"),
-        tokens=encoder_files(lambda plan: plan.tokens, "tokens/{encoder}"),
+        vectors=flat(image_vectors),
+        texts=flat(text_vectors),
+        tokens=flat(patch_tokens),
     output:
         similarity="<results>/{dataset}/similarity/{shard}.parquet",
     log:
@@ -48,12 +57,15 @@ rule measure_similarity:
     params:
         settings=as_json(similarity_settings),
         code=code("measure_similarity"),
+        vectors=by_name(image_vectors),
+        texts=by_name(text_vectors),
+        tokens=by_name(patch_tokens),
     message:
         "Measure the similarities of {wildcards.dataset} shard {wildcards.shard}"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.measure_similarity '
         "--settings {params.settings:q} --images {input.images} "
-        "--latents {input.latents} --vectors {input.vectors} --texts {input.texts} --tokens {input.tokens} "
+        "--latents {input.latents} --vectors {params.vectors} --texts {params.texts} --tokens {params.tokens} "
         "--similarity {output.similarity} &> {log}"
 
 

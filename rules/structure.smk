@@ -5,7 +5,7 @@ def projection_settings(wildcards):
     spaces = PLAN[wildcards.dataset].spaces.items()
     return {
         "projections": STUDY.projections.model_dump(),
-        "spaces": {name: [space.folder, space.column, space.key] for name, space in spaces},
+        "spaces": {name: [space.column, space.key] for name, space in spaces},
     }
 
 
@@ -53,8 +53,9 @@ def rebalance_settings(wildcards):
 
 
 def picture_clusters(wildcards):
+    """The clusters of each space of images."""
     spaces = PLAN[wildcards.dataset].picture_spaces
-    return [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet" for space in spaces]
+    return {space: [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet"] for space in spaces}
 
 
 def agreement_settings(wildcards):
@@ -72,7 +73,7 @@ def sheet_settings(wildcards):
 rule project:
     input:
         images=all_shards("images"),
-        vectors=all_vectors,
+        vectors=flat(spaces_vectors),
     output:
         projections="<results>/{dataset}/projections.parquet",
     log:
@@ -87,11 +88,12 @@ rule project:
     params:
         settings=as_json(projection_settings),
         code=code("project"),
+        vectors=by_name(spaces_vectors),
     message:
         "Map the spaces of {wildcards.dataset} to two dimensions"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.project '
-        "--settings {params.settings:q} --images {input.images} --vectors {input.vectors} "
+        "--settings {params.settings:q} --images {input.images} --vectors {params.vectors} "
         "--projections {output.projections} &> {log}"
 
 
@@ -129,7 +131,7 @@ rule compose:
     input:
         vectors=space_vectors,
         subjects=space_subjects,
-        clusters="<results>/{dataset}/clusters/{space}.parquet",
+        clusters=rules.cluster.output.clusters,
         predictions=predicted_attributes,
     output:
         composed="<results>/tables/{dataset}-{space}-composition.csv",
@@ -159,7 +161,7 @@ rule compose:
 rule describe_captions:
     input:
         images=all_shards("images"),
-        clusters="<results>/{dataset}/clusters/{space}.parquet",
+        clusters=rules.cluster.output.clusters,
     output:
         captions="<results>/tables/{dataset}-{space}-captions.csv",
     log:
@@ -186,7 +188,7 @@ rule rebalance:
     input:
         vectors=space_vectors,
         images=all_shards("images"),
-        clusters="<results>/{dataset}/clusters/{space}.parquet",
+        clusters=rules.cluster.output.clusters,
         predictions=predicted_attributes,
     output:
         duplicates="<results>/tables/{dataset}-{space}-duplicates.csv",
@@ -215,7 +217,7 @@ rule rebalance:
 
 rule compare_clusters:
     input:
-        clusters=picture_clusters,
+        clusters=flat(picture_clusters),
     output:
         compared="<results>/tables/{dataset}-agreement.csv",
     log:
@@ -230,19 +232,20 @@ rule compare_clusters:
     params:
         settings=as_json(agreement_settings),
         code=code("compare_clusters"),
+        clusters=by_name(picture_clusters),
     message:
         "Compare the clusters of {wildcards.dataset} between encoders"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_clusters '
-        "--settings {params.settings:q} --clusters {input.clusters} "
+        "--settings {params.settings:q} --clusters {params.clusters} "
         "--compared {output.compared} &> {log}"
 
 
 rule draw_contact_sheet:
     input:
         images=all_shards("images"),
-        clusters="<results>/{dataset}/clusters/{space}.parquet",
-        representative="<results>/{dataset}/representatives/{space}.parquet",
+        clusters=rules.cluster.output.clusters,
+        representative=rules.cluster.output.representative,
     output:
         sheet=report(
             "<results>/figures/{dataset}-{space}-contact_sheet.png",

@@ -4,10 +4,29 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import cyclopts
 from pydantic import BaseModel
+
+
+def _by_name(_: type, tokens: Sequence[cyclopts.Token]) -> dict[str, list[Path]]:
+    """``latents= a.parquet b.parquet sd_latents= c.parquet`` as the files of each name; a name may have none."""
+    files: dict[str, list[Path]] = {}
+    for word in (token.value for token in tokens):
+        if word.endswith("="):
+            own = files.setdefault(word[:-1], [])
+        elif not files:
+            raise ValueError(f"{word}: files come behind a name, as in dino= {word}")
+        else:
+            own.append(Path(word))
+    return files
+
+
+# Files that a script takes by the name of a dataset or space, each name followed by its files: never by their order,
+# nor by what a folder is called.
+NamedFiles = Annotated[dict[str, list[Path]], cyclopts.Parameter(converter=_by_name, accepts_keys=False, n_tokens=-1)]
 
 
 def run(main: Callable[..., None]) -> None:

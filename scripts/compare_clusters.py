@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel
 
-from scripts.cli import run
+from scripts.cli import NamedFiles, run
 from untold.data.csv import write_csv
 from untold.data.parquet import read_table
 from untold.structure.clusters import agreement
@@ -14,14 +14,14 @@ from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The dataset's name and its spaces, in the order of the files."""
+    """The dataset's name and its spaces, in the order that they are compared."""
 
     dataset: str
     spaces: list[str]
 
 
-def main(*, settings: Settings, clusters: list[Path], compared: Path) -> None:
-    tables = dict(zip(settings.spaces, map(read_table, clusters), strict=True))
+def main(*, settings: Settings, clusters: NamedFiles, compared: Path) -> None:
+    tables = {space: read_table(clusters[space]) for space in settings.spaces}
     rows = []
     for first, second in combinations(settings.spaces, 2):
         keys = sorted(set(tables[first]["key"]))

@@ -1,4 +1,4 @@
-"""Embed the images of one shard with one encoder; the outputs are the vectors, then the patch tokens where kept."""
+"""Embed the images of one shard with one encoder, and write the patch tokens where they are kept."""
 
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     max_pixels: int
 
 
-def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None:
+def main(*, settings: Settings, images: list[Path], vectors: Path, tokens: list[Path]) -> None:
     torch.set_flush_denormal(True)
     manifest = read_table(images, columns=["key", "path", "sha256", "accepted"])
     # Two wordings may be the same prompt (the age grid's words): one image, one vector.
@@ -35,13 +35,12 @@ def main(*, settings: Settings, images: list[Path], outputs: list[Path]) -> None
     known = dict(zip(paths, manifest["sha256"], strict=True))
     batches = encoder.embed(paths, partial(decode_known, sha256=known, max_pixels=settings.max_pixels))
     done = list(
-        track(batches, f"embed {outputs[0].parent.name} {outputs[0].stem}", len(paths), size=lambda b: len(b["vector"]))
+        track(batches, f"embed {vectors.parent.name} {vectors.stem}", len(paths), size=lambda b: len(b["vector"]))
     )
     arrays = {name: np.concatenate([batch[name] for batch in done]) for name in (done[0] if done else {})}
     metadata = {**encoder.metadata, "images_sha256": digest(sorted(manifest["sha256"]))}
-    vectors, *tokens = outputs
-    if tokens:
-        write_arrays(tokens[0], manifest["key"], {"tokens": arrays.pop("tokens")}, metadata)
+    for path in tokens:  # one file, or none
+        write_arrays(path, manifest["key"], {"tokens": arrays.pop("tokens")}, metadata)
     write_arrays(vectors, manifest["key"], arrays, metadata)
 
 

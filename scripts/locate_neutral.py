@@ -17,7 +17,11 @@ from untold.similarity.nearest import nearest_group, nearest_group_by_activity
 from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
-EMPTY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
+# What the tables hold where there is nothing to measure: no rows, and no column that the catalogue does not know.
+NO_SIMILARITY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
+NO_PREDICTION = NO_SIMILARITY.drop(columns="metric")
+NO_BIN = pd.DataFrame(columns=["dataset", "space", "bin", "images", "confidence", "accuracy", "gap"])
+POINTS = ["dataset", "space", "metric", "estimator", "group", "activity_id", "planted", "estimate", "low", "high"]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -48,10 +52,11 @@ def main(
     frames = {
         "nearest": nearest_group(marked, groups, resampling),
         "nearest_activities": nearest,
-        "implied_age": EMPTY,
-        **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion", "calibration"), EMPTY),
-        "recovery": EMPTY,
-        "recovery_points": EMPTY,
+        "implied_age": NO_SIMILARITY,
+        **dict.fromkeys(("age_shares", "age_shares_activities", "adherence", "confusion"), NO_PREDICTION),
+        "calibration": NO_BIN,
+        "recovery": NO_SIMILARITY,
+        "recovery_points": pd.DataFrame(columns=POINTS),
     }
     grid = everything[everything["role"] == "age_grid"]
     if len(grid):
@@ -74,20 +79,7 @@ def main(
         truth = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
         found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)
         frames["recovery"] = recovery(truth, found, resampling)
-        points = found.merge(truth, on=["activity_id", "group"])
-        columns = [
-            "dataset",
-            "space",
-            "metric",
-            "estimator",
-            "group",
-            "activity_id",
-            "planted",
-            "estimate",
-            "low",
-            "high",
-        ]
-        frames["recovery_points"] = points[columns]
+        frames["recovery_points"] = found.merge(truth, on=["activity_id", "group"])[POINTS]
     write_tables(tables, settings.dataset, frames)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel
 
-from scripts.cli import run
+from scripts.cli import NamedFiles, run
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import read_arrays, read_table
 from untold.similarity.reference import ReferenceSums
@@ -16,27 +16,26 @@ ROLES = ["neutral", "group"]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to make intervals, and which folder and column each space is in."""
+    """How to make intervals, and the column that each space is in."""
 
     dataset: str
-    spaces: dict[str, tuple[str, str]]
+    spaces: dict[str, str]
     inference: Inference
 
 
-def main(*, settings: Settings, images: list[Path], vectors: list[Path], reference: Path, crossed: Path) -> None:
+def main(*, settings: Settings, images: list[Path], vectors: NamedFiles, reference: Path, crossed: Path) -> None:
     manifest = read_table(images, columns=["key", "activity_id", "group", "role", "seed", "accepted"])
     manifest = manifest[manifest["accepted"] & manifest["role"].isin(ROLES)].set_index("key")
     chosen = settings.inference
     resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     references, crosses = [], []
-    for space, (folder, column) in settings.spaces.items():
+    for space, column in settings.spaces.items():
         sums = ReferenceSums("neutral")
-        for path in vectors:
-            if path.parent.as_posix().endswith(f"/{folder}"):
-                keys, values = read_arrays(path, column)
-                found = manifest.index.get_indexer(keys)
-                rows, values = manifest.iloc[found[found >= 0]], values[found >= 0]
-                sums.add(values.reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
+        for path in vectors[space]:
+            keys, values = read_arrays(path, column)
+            found = manifest.index.get_indexer(keys)
+            rows, values = manifest.iloc[found[found >= 0]], values[found >= 0]
+            sums.add(values.reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
         references.append(sums.table(space, resampling))
         crosses.append(sums.cross_seed(space, resampling))
     for path, tables in ((reference, references), (crossed, crosses)):

@@ -5,20 +5,17 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel
 
-from scripts.cli import run
+from scripts.cli import NamedFiles, run
 from untold.data.parquet import column_names, read_arrays, read_table, write_table
-from untold.similarity.paired import paired_cosine, paired_patches, pairs
+from untold.similarity.paired import paired_patches, paired_vectors, pairs
 
 SEEDLESS = -1  # seed of a space that has none: a prompt's vector is the same for every image of it
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Which encoder each file belongs to, in the order of the files."""
+    """The dataset's name."""
 
     dataset: str
-    vectors: dict[str, str]
-    texts: list[str]
-    tokens: list[str]
 
 
 def main(
@@ -26,25 +23,26 @@ def main(
     settings: Settings,
     images: list[Path],
     latents: list[Path],
-    vectors: list[Path],
-    texts: list[Path],
-    tokens: list[Path],
+    vectors: NamedFiles,
+    texts: NamedFiles,
+    tokens: NamedFiles,
     similarity: Path,
 ) -> None:
     matched = pairs(read_table(images))
-    frames = [measured(matched, "latents", {"cosine": paired_cosine(*read_arrays(latents, "latents"), *keys(matched))})]
-    for (_, space), path in zip(settings.vectors.items(), vectors, strict=True):
-        for column, name in (("vector", space), ("mean", f"{space}_mean")):
-            if column in column_names(path):
-                frames.append(
-                    measured(matched, name, {"cosine": paired_cosine(*read_arrays(path, column), *keys(matched))})
-                )
-    for encoder, path in zip(settings.texts, texts, strict=True):
+    frames = [measured(matched, "latents", paired_vectors(*read_arrays(latents, "latents"), *keys(matched)))]
+    for space, paths in vectors.items():
+        for path in paths:
+            for column, name in (("vector", space), ("mean", f"{space}_mean")):
+                if column in column_names(path):
+                    frames.append(measured(matched, name, paired_vectors(*read_arrays(path, column), *keys(matched))))
+    for space, paths in texts.items():
         wordings = matched.drop_duplicates(["activity_id", "group"]).assign(seed=SEEDLESS)
-        cosine = paired_cosine(*read_arrays(path), wordings["prompt_key"], wordings["neutral_prompt_key"])
-        frames.append(measured(wordings, f"{encoder}_text", {"cosine": cosine}))
-    for encoder, path in zip(settings.tokens, tokens, strict=True):
-        frames.append(measured(matched, encoder, paired_patches(*read_arrays(path, "tokens"), *keys(matched))))
+        for path in paths:
+            values = paired_vectors(*read_arrays(path), wordings["prompt_key"], wordings["neutral_prompt_key"])
+            frames.append(measured(wordings, space, values))
+    for space, paths in tokens.items():
+        for path in paths:
+            frames.append(measured(matched, space, paired_patches(*read_arrays(path, "tokens"), *keys(matched))))
     table = pd.concat(frames, ignore_index=True)
     table.insert(0, "dataset", settings.dataset)
     write_table(similarity, table, sort_by=["space", "metric", "activity_id", "seed", "group"])

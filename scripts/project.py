@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel
 
-from scripts.cli import run
+from scripts.cli import NamedFiles, run
 from untold.base.progress import track
 from untold.data.parquet import read_table, write_table
 from untold.data.spaces import LARGEST, read_sample, sample
@@ -14,20 +14,19 @@ from untold.study.schema_analysis import Projections
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to project, and of each space the folder of its files, their column, and what their keys identify."""
+    """How to project, and of each space the column of its files and what their keys identify."""
 
     projections: Projections
-    spaces: dict[str, tuple[str, str, str]]
+    spaces: dict[str, tuple[str, str]]
 
 
-def main(*, settings: Settings, images: list[Path], vectors: list[Path], projections: Path) -> None:
+def main(*, settings: Settings, images: list[Path], vectors: NamedFiles, projections: Path) -> None:
     manifest = read_table(images)
     manifest = manifest[manifest["accepted"]]
     how = settings.projections
     tables = []
-    for space, (folder, column, key) in track(settings.spaces.items(), "project", len(settings.spaces), "space"):
-        files = [path for path in vectors if path.parent.as_posix().endswith(folder)]
-        keys, values = read_sample(files, column, sample(manifest, key, how.points), largest=LARGEST)
+    for space, (column, key) in track(settings.spaces.items(), "project", len(settings.spaces), "space"):
+        keys, values = read_sample(vectors[space], column, sample(manifest, key, how.points), largest=LARGEST)
         maps = project(values, **how.model_dump(exclude={"points"}))
         tables.append(projection_table(keys, maps).assign(space=space))
     write_table(projections, pd.concat(tables, ignore_index=True), sort_by=["space", "method", "key"])

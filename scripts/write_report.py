@@ -2,7 +2,8 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,30 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel
 
-from scripts.cli import run
+from scripts.cli import NamedFiles, run
 from untold.base.files import atomic
+from untold.catalogue import figures as drawn
+from untold.catalogue import tables as catalogue
 from untold.data.csv import read_csvs
 from untold.data.parquet import read_table
 from untold.data.spaces import sample
 from untold.report import headline, thumbnails
 from untold.report.colours import colours
 from untold.report.page import (
-    describe,
+    Centre,
+    Drawing,
+    Example,
+    Group,
+    Job,
+    Page,
+    PageDataset,
+    PageSpace,
+    Picture,
+    Rejected,
+    drawing,
     encode,
     facet,
-    inline_svg,
+    first_images,
     maps,
     ordered,
     render,
@@ -29,7 +42,7 @@ from untold.report.page import (
     similarities,
     spread,
 )
-from untold.report.tables import SPECS, by_activity, make_table, original
+from untold.report.tables import ShownTable, by_activity, make_table, original
 from untold.report.wording import primary_space, space_label
 from untold.study.schema_report import Report
 
@@ -76,75 +89,124 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     identities: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What the page reads of one dataset.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        By name, those of a space as ``dino-clusters``.
+    figures : mapping of str to Path
+        Their SVG files, named alike.
+    manifest, accepted, pictured : DataFrame
+        All images, those that were accepted, and those among them that have a thumbnail; sorted by key.
+    projections, similarity : DataFrame
+        Empty where there are none.
+    clusters, representatives : mapping of str to DataFrame
+        By space.
+    """
+
+    name: str
+    facts: Facts
+    tables: Mapping[str, pd.DataFrame]
+    figures: Mapping[str, Path]
+    manifest: pd.DataFrame
+    accepted: pd.DataFrame
+    pictured: pd.DataFrame
+    projections: pd.DataFrame
+    similarity: pd.DataFrame
+    clusters: Mapping[str, pd.DataFrame]
+    representatives: Mapping[str, pd.DataFrame]
+    sheets: thumbnails.Sheets
+    colours: Mapping[str, str]
+
+
 def main(
     *,
     settings: Settings,
-    tables: list[Path],
-    figures: list[Path],
-    projections: list[Path],
-    images: list[Path],
-    similarity: list[Path],
-    clusters: list[Path],
-    representatives: list[Path],
+    tables: NamedFiles,
+    figures: NamedFiles,
+    projections: NamedFiles,
+    images: NamedFiles,
+    similarity: NamedFiles,
+    clusters: NamedFiles,
+    representatives: NamedFiles,
     provenance: Path,
     page: Path,
 ) -> None:
-    shown, data = [], []
+    datasets, data = [], []
     # What was made comes first: the page's question is about it.
     for name, facts in sorted(settings.datasets.items(), key=lambda item: item[1].kind != "generated"):
-        frames = read_csvs(tables, name)
-        manifest = read_table(own(images, name, -3)).sort_values("key", ignore_index=True)
+        manifest = read_table(images[name]).sort_values("key", ignore_index=True)
         accepted = manifest[manifest["accepted"]].reset_index(drop=True)
-        drawn = accepted["key"].isin(sample(accepted, "key", min(settings.pictures, MOST)))
-        pictured = accepted[drawn].reset_index(drop=True)
-        sizes = pictured[["width", "height"]].max(axis=1).tolist() if "width" in pictured else []
-        sheets = thumbnails.sheets([Path(p) for p in pictured["path"]], thumbnails.edge_for(sizes))
-        tone = colours(facts.groups, settings.report.colours)
-        clustered = {path.stem: read_table(path) for path in own(clusters, name, -3)}
-        centres = {path.stem: read_table(path) for path in own(representatives, name, -3)}
-        shown.append(
-            {
-                "name": name,
-                "kind": facts.kind,
-                "groups": [{"name": group, "colour": tone[group]} for group in facts.groups],
-                "contrast": facts.contrast,
-                "model": facts.model,
-                "n": len(accepted),
-                "pictured": len(pictured),
-                "answer": answer(facts, frames, settings.confidence),
-                "tables": shown_tables(name, facts, frames, manifest),
-                "figures": shown_figures(name, figures),
-                "spaces": [
-                    {"name": space, "label": space_label(space), "centres": nearest(centres.get(space), pictured, key)}
-                    for space, key in facts.keys.items()
-                ],
-                "examples": examples(facts, frames, accepted, settings.report.examples),
-                "rejected": manifest.loc[~manifest["accepted"], ["path", "reason"]].fillna("").to_dict("records"),
-                "sheets": sheets,
-                "seeds": int(accepted["seed"].nunique()) if "seed" in accepted else 0,
-                "activities": int(accepted["activity_id"].nunique()) if "activity_id" in accepted else 0,
-            }
+        chosen = accepted["key"].isin(sample(accepted, "key", min(settings.pictures, MOST)))
+        pictured = accepted[chosen].reset_index(drop=True)
+        contents = Contents(
+            name=name,
+            facts=facts,
+            tables=read_csvs(tables[name], name),
+            figures={path.stem.removeprefix(f"{name}-"): path for path in figures[name]},
+            manifest=manifest,
+            accepted=accepted,
+            pictured=pictured,
+            projections=read_table(projections[name]) if projections[name] else pd.DataFrame({"space": []}),
+            similarity=read_table(similarity[name]) if similarity[name] else pd.DataFrame(),
+            clusters={path.stem: read_table(path) for path in clusters[name]},
+            representatives={path.stem: read_table(path) for path in representatives[name]},
+            sheets=sheets(pictured),
+            colours=colours(facts.groups, settings.report.colours),
         )
-        data.append(interactive(name, facts, pictured, tone, sheets, own(similarity, name, -3), projections, clustered))
-    context = {
-        "title": settings.report.title,
-        "confidence": settings.confidence,
-        "datasets": shown,
-        "first": shown[0],
-        "data": safe_json(data),
-        "runs": run_facts(provenance),
-        "versions": {name: version(name) for name in LIBRARIES},
-        "host": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "study": json.dumps(settings.study, indent=2, ensure_ascii=False, sort_keys=True),
-        "identities": settings.identities,
-    }
+        datasets.append(page_dataset(contents, settings))
+        data.append(interactive(contents))
+    contract = Page(
+        title=settings.report.title,
+        confidence=settings.confidence,
+        datasets=datasets,
+        data=safe_json(data),
+        runs=run_facts(provenance),
+        versions={name: version(name) for name in LIBRARIES},
+        host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        study=json.dumps(settings.study, indent=2, ensure_ascii=False, sort_keys=True),
+        identities=settings.identities,
+    )
     with atomic(page) as part:
-        part.write_text(render(context), encoding="utf-8")
+        part.write_text(render(contract), encoding="utf-8")
 
 
-def own(paths: list[Path], dataset: str, place: int) -> list[Path]:
-    """The files whose path has the dataset's name at this place."""
-    return [path for path in paths if path.parts[place] == dataset]
+def sheets(pictured: pd.DataFrame) -> thumbnails.Sheets:
+    """Thumbnails of these images, as large as the page has room for."""
+    sizes = pictured[["width", "height"]].max(axis=1).tolist() if "width" in pictured else []
+    return thumbnails.sheets([Path(path) for path in pictured["path"]], thumbnails.edge_for(sizes))
+
+
+def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
+    """A dataset as the template shows it."""
+    facts, accepted = contents.facts, contents.accepted
+    return PageDataset(
+        name=contents.name,
+        kind=facts.kind,
+        groups=[Group(group, contents.colours[group]) for group in facts.groups],
+        contrast=facts.contrast,
+        model=facts.model,
+        n=len(accepted),
+        pictured=len(contents.pictured),
+        answer=answer(facts, contents.tables, settings.confidence),
+        tables=shown_tables(contents),
+        figures=shown_figures(contents),
+        spaces=[PageSpace(space, space_label(space), centres(contents, space)) for space in facts.keys],
+        examples=examples(contents, settings.report.examples),
+        rejected=rejected(contents.manifest),
+        sheets=contents.sheets,
+        seeds=int(accepted["seed"].nunique()) if "seed" in accepted else 0,
+        activities=int(accepted["activity_id"].nunique()) if "activity_id" in accepted else 0,
+    )
+
+
+def rejected(manifest: pd.DataFrame) -> list[Rejected]:
+    """Images that were excluded."""
+    rows = manifest.loc[~manifest["accepted"], ["path", "reason"]].fillna("")
+    return [Rejected(**row) for row in rows.to_dict("records")]
 
 
 def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) -> headline.Answer:
@@ -153,123 +215,115 @@ def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) 
         return headline.answer(frames, facts.contrast, confidence)
     if facts.classifier and "attributes_errors" in frames:
         return headline.audit_answer(frames["attributes_errors"], *facts.classifier)
-    associations = [frame for table, frame in frames.items() if table.endswith("-association")]
+    associations = [frame for name, frame in frames.items() if catalogue.entry(name).name == "association"]
     if any(map(len, associations)):
         return headline.structure_answer(pd.concat(associations, ignore_index=True))
     return headline.Answer("", [])
 
 
-def shown_tables(name: str, facts: Facts, frames: Mapping[str, pd.DataFrame], manifest: pd.DataFrame) -> dict[str, Any]:
-    """The tables of the page by name; those of a space as ``dino-clusters``."""
-    found: dict[str, Any] = {}
-    for table, frame in frames.items():
-        kind = table.rsplit("-", 1)[-1]
-        file = f"{name}-{table}.csv"
-        if facts.contrast and "contrast" in frame:
-            frame = frame.sort_values("contrast", key=lambda names: names != facts.contrast, kind="stable")
-        if kind in SPECS and (made := make_table(kind, file, frame)):
-            found[table] = made
-    marked = [group for group in facts.groups if group in frames.get("original_table", ())]
-    if marked:
-        found["original_table"] = original(f"{name}-original_table.csv", frames["original_table"], marked)
-    if facts.contrast and len(frames.get("activities", ())):
-        names = manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
-        file = f"{name}-activities.csv"
-        found["activities"] = by_activity(file, frames["activities"], facts.contrast, names)
-    return found
+def shown_tables(contents: Contents) -> dict[str, ShownTable]:
+    """The tables of the page by name, in the order of the catalogue."""
+    made = {name: shown_table(contents, name) for name in in_order(contents.tables, catalogue.TABLES)}
+    return {name: table for name, table in made.items() if table}
 
 
-def shown_figures(name: str, figures: list[Path]) -> dict[str, Any]:
-    """The drawn figures of a dataset by name."""
-    found = {}
-    for path in figures:
-        if path.suffix == ".svg" and path.name.startswith(f"{name}-"):
-            figure = path.stem.removeprefix(f"{name}-")
-            alt, caption = describe(figure)
-            svg = inline_svg(path.read_text(encoding="utf-8"), path.stem, alt)
-            found[figure] = {"svg": svg, "caption": caption, "file": path.name}
-    return found
+def shown_table(contents: Contents, name: str) -> ShownTable | None:
+    """One table as the page shows it, or none where the page does not show it."""
+    frame, contrast, kind = contents.tables[name], contents.facts.contrast, catalogue.entry(name)
+    file = f"{contents.name}-{name}.csv"
+    if kind.page is None or frame.empty:
+        return None
+    if kind.name == "original_table":
+        marked = [group for group in contents.facts.groups if group in frame]
+        return original(file, frame, marked)
+    if kind.name == "activities":
+        return by_activity(file, frame, contrast, titles(contents.manifest))
+    if contrast and "contrast" in frame:
+        frame = frame.sort_values("contrast", key=lambda names: names != contrast, kind="stable")
+    return make_table(kind.name, file, frame)
 
 
-def examples(
-    facts: Facts, frames: Mapping[str, pd.DataFrame], accepted: pd.DataFrame, count: int
-) -> list[dict[str, Any]]:
-    """Quadruplets of the first seed, evenly spaced over the ranking of the main gap."""
-    if not facts.contrast or not len(frames.get("activities", ())):
+def titles(manifest: pd.DataFrame) -> dict[str, str]:
+    """Activities as people read them, by id."""
+    return manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
+
+
+def shown_figures(contents: Contents) -> dict[str, Drawing]:
+    """The figures that were drawn by name, in the order of the catalogue."""
+    return {name: drawing(name, contents.figures[name]) for name in in_order(contents.figures, drawn.FIGURES)}
+
+
+def in_order(names: Iterable[str], entries: Iterable[str]) -> list[str]:
+    """Names of tables or figures, some with a space before it, in the order of the catalogue's entries."""
+    order = {entry: number for number, entry in enumerate(entries)}
+    return sorted(names, key=lambda name: (order[name.rsplit("-", 1)[-1]], name))
+
+
+def examples(contents: Contents, count: int) -> list[Example]:
+    """The images of the first seed, of activities evenly spaced over the ranking of the main gap."""
+    facts, accepted = contents.facts, contents.accepted
+    gaps = contents.tables.get("activities", pd.DataFrame())
+    if not facts.contrast or gaps.empty:
         return []
-    gaps = frames["activities"]
     space = primary_space(list(gaps["space"].unique()))
     gaps = gaps[(gaps["contrast"] == facts.contrast) & (gaps["space"] == space) & (gaps["metric"] == "cosine")]
-    chosen = spread(gaps.set_index("activity_id")["estimate"], count)
     first = accepted[accepted["seed"] == accepted["seed"].min()]
     found = []
-    for activity in chosen:
+    for activity in spread(gaps.set_index("activity_id")["estimate"], count):
         rows = first[first["activity_id"] == activity].drop_duplicates("group").set_index("group")
-        pictures = [
-            {
-                "group": group,
-                "uri": thumbnails.data_uri(thumbnails.picture(Path(rows.loc[group, "path"]), EXAMPLE_EDGE), 80),
-                "alt": rows.loc[group, "prompt"],
-            }
-            for group in facts.groups
-            if group in rows.index
-        ]
+        pictures = [example_picture(group, rows.loc[group]) for group in facts.groups if group in rows.index]
         if pictures:
-            found.append({"activity": rows["activity"].iloc[0], "pictures": pictures})
+            found.append(Example(rows["activity"].iloc[0], pictures))
     return found
 
 
-def nearest(centres: pd.DataFrame | None, accepted: pd.DataFrame, key: str) -> list[dict[str, Any]]:
-    """The pictures nearest to the centre of each k-means cluster, as numbers of thumbnails."""
-    if centres is None or centres.empty:
+def example_picture(group: str, row: pd.Series) -> Picture:
+    """An image large enough to be looked at."""
+    uri = thumbnails.data_uri(thumbnails.picture(Path(row["path"]), EXAMPLE_EDGE), 80)
+    return Picture(group, uri, row["prompt"])
+
+
+def centres(contents: Contents, space: str) -> list[Centre]:
+    """The pictures nearest to the centre of each k-means cluster of a space."""
+    shown = contents.representatives.get(space, pd.DataFrame())
+    if shown.empty:
         return []
-    index = pd.Series(range(len(accepted)), accepted[key]).groupby(level=0).first()
-    rows = centres[(centres["method"] == "kmeans") & (centres["role"] == "nearest") & centres["key"].isin(index.index)]
+    index = first_images(contents.pictured, contents.facts.keys[space])
+    rows = shown[(shown["method"] == "kmeans") & (shown["role"] == "nearest") & shown["key"].isin(index.index)]
     return [
-        {"cluster": int(cluster), "images": index.loc[part.sort_values("rank")["key"]].tolist()[:8]}
+        Centre(int(cluster), index.loc[part.sort_values("rank")["key"]].tolist()[:8])
         for cluster, part in rows.groupby("cluster")
     ]
 
 
-def interactive(
-    name: str,
-    facts: Facts,
-    accepted: pd.DataFrame,
-    tone: dict[str, str],
-    sheets: thumbnails.Sheets,
-    similarity: list[Path],
-    projections: list[Path],
-    clustered: dict[str, pd.DataFrame],
-) -> dict[str, Any]:
-    """What the explorer and the quadruplet browser need, small."""
-    facets = {column: facet(accepted[column]) for column in facts.facets if column in accepted}
+def interactive(contents: Contents) -> dict[str, Any]:
+    """What the explorer and the quadruplet browser need, small; the script declares it as ``RawDataset``."""
+    facts, images, small = contents.facts, contents.pictured, contents.sheets
+    facets = {column: facet(images[column]) for column in facts.facets if column in images}
     if "group" in facets:
-        facets["group"] = ordered(facets["group"], accepted["group"], facts.groups)
-    text = next((column for column in ("prompt", "caption") if column in accepted), None)
-    places = pd.concat(
-        [read_table(path) for path in projections if path.parent.name == name] or [pd.DataFrame({"space": []})]
-    )
+        facets["group"] = ordered(facets["group"], images["group"], facts.groups)
+    text = next((column for column in ("prompt", "caption") if column in images), None)
     return {
-        "name": name,
+        "name": contents.name,
         "kind": facts.kind,
-        "n": len(accepted),
-        "colours": tone,
+        "n": len(images),
+        "colours": contents.colours,
         "facets": facets,
-        "text": facet(accepted[text]) if text else None,
-        "seed": encode(pd.factorize(accepted["seed"], sort=True)[0], "uint16") if "seed" in accepted else None,
-        "seeds": sorted(int(seed) for seed in accepted["seed"].unique()) if "seed" in accepted else [],
-        "sheets": {"edge": sheets.edge, "columns": sheets.columns, "per_sheet": sheets.per_sheet},
-        "maps": maps(places, accepted, facts.keys, clustered),
-        "similarities": similarities(read_table(similarity), accepted) if similarity else [],
+        "text": facet(images[text]) if text else None,
+        "seed": encode(pd.factorize(images["seed"], sort=True)[0], "uint16") if "seed" in images else None,
+        "seeds": sorted(int(seed) for seed in images["seed"].unique()) if "seed" in images else [],
+        "sheets": {"edge": small.edge, "columns": small.columns, "per_sheet": small.per_sheet},
+        "maps": maps(contents.projections, images, facts.keys, contents.clusters),
+        "similarities": similarities(contents.similarity, images) if len(contents.similarity) else [],
     }
 
 
-def run_facts(folder: Path) -> list[dict[str, Any]]:
+def run_facts(folder: Path) -> list[Job]:
     """What the jobs noted about themselves: device, types, versions, times."""
     found = []
     for path in sorted(folder.rglob("*.json")):
         facts = json.loads(path.read_text(encoding="utf-8"))
-        found.append({"job": path.relative_to(folder).with_suffix("").as_posix(), "facts": flat(facts)})
+        found.append(Job(path.relative_to(folder).with_suffix("").as_posix(), flat(facts)))
     return found
 
 

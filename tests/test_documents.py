@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from scripts.documents.document_config import documents
+from scripts.documents import document_config, document_tables
 from scripts.documents.document_dependencies import conda_environment, pins
 from untold.study.schema import Study, parse_study
 from untold.study.schema_base import Strict
@@ -25,9 +25,12 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["config/schema.json", "config/README.md"])
-def test_the_configurations_documents_are_those_of_the_models(name):
-    assert read(name) == documents()[name], "run make docs"
+DOCUMENTS = document_config.documents() | document_tables.documents()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_generated_documents_are_those_of_models_and_catalogues(name):
+    assert read(name) == DOCUMENTS[name], "run make docs"
 
 
 def models() -> list[type[BaseModel]]:

@@ -192,12 +192,12 @@ def test_agreement_of_two_encoders(folder, tmp_path):
     table["cluster"] = np.where(table["cluster"] == -1, -1, 1 - table["cluster"])  # other numbers, the same sets
     write_table(other, table)
     settings = compare_clusters.Settings(dataset="photos", spaces=["a", "b"])
-    compare_clusters.main(settings=settings, clusters=[folder.clusters, other], compared=compared)
+    compare_clusters.main(settings=settings, clusters={"a": [folder.clusters], "b": [other]}, compared=compared)
     found = read(compared).set_index("algorithm")
     assert found.loc["kmeans", ["space", "other_space", "n", "estimate"]].tolist() == ["a", "b", 51, 1]
     table.loc[table["method"] == "kmeans", "cluster"] = np.arange(51) % 2
     write_table(other, table)
-    compare_clusters.main(settings=settings, clusters=[folder.clusters, other], compared=compared)
+    compare_clusters.main(settings=settings, clusters={"a": [folder.clusters], "b": [other]}, compared=compared)
     assert abs(read(compared).set_index("algorithm").loc["kmeans", "estimate"]) < 0.2
 
 

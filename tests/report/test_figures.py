@@ -10,6 +10,7 @@ import pytest
 
 from scripts import draw_figures
 from tests.simulated import GROUPS, HOSTILE
+from untold.catalogue.figures import FIGURES
 from untold.report import figures, wording
 from untold.report.colours import INK, MUTED, NEUTRAL, PALETTE, PAPER, colours
 from untold.report.style import save
@@ -82,6 +83,10 @@ PEOPLE = {
 FACES = {"highlight": "gender", "groups": [], "contrast": None, "keys": {"clip_image": "key", "dino": "key"}}
 
 
+def test_every_figure_of_the_catalogue_has_a_drawing_function_and_none_is_left_over():
+    assert figures.DRAW.keys() == FIGURES.keys()
+
+
 @pytest.mark.slow
 def test_every_declared_figure_is_drawn_twice_alike_and_says_n(results):
     names = ["answer", "forest", "similarity", "categories", "activities", "specifications", "neutral", "recovery"]
@@ -104,18 +109,18 @@ def test_every_declared_figure_is_drawn_twice_alike_and_says_n(results):
 
 def test_an_empty_table_gives_a_figure_that_says_why(tmp_path):
     frame = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "estimate": [np.nan], "note": ["one seed"]})
-    save(figures.forest(frame, 0.95, "a-b"), [tmp_path / "x.svg"])
+    save(figures.forest(frame, figures.Design()), [tmp_path / "x.svg"])
     assert "Nothing to show: one seed" in (tmp_path / "x.svg").read_text()
-    assert figures.forest(frame.iloc[:0], 0.95, "a-b").texts[0].get_text().endswith("the table has no rows")
+    assert figures.forest(frame.iloc[:0], figures.Design()).texts[0].get_text().endswith("the table has no rows")
 
 
 def test_dollars_and_underscores_are_not_mathematics(tmp_path):
     table = pd.DataFrame({"space": "dino", "metric": "cosine", "contrast": "a-b", "activity_id": ["x"], "n": [3]})
     table = table.assign(estimate=0.1, low=0.0, high=0.2)
-    save(
-        figures.activities(table, "a-b", {"x": "paying $5 or $x_{"}, {"a": "#000000", "b": "#111111"}),
-        [tmp_path / "x.svg"],
+    design = figures.Design(
+        contrast="a-b", activities={"x": "paying $5 or $x_{"}, colour={"a": "#000000", "b": "#111111"}
     )
+    save(figures.activities(table, design), [tmp_path / "x.svg"])
     assert "paying $5 or $x_{" in (tmp_path / "x.svg").read_text()
 
 

@@ -60,21 +60,20 @@ def settings(people=True, faces=True):
 
 def write(results, chosen, tables=None, figures=True):
     """The page from what a study left on disk."""
-    kinds = set(chosen.datasets)
 
     def files(pattern):
-        return sorted(path for path in results.glob(pattern) if kinds & set(path.parts))
+        return {name: sorted(results.glob(pattern.format(name))) for name in chosen.datasets}
 
     page = results / "report.html"
     write_report.main(
         settings=chosen,
-        tables=sorted((results / "tables").glob("*.csv")) if tables is None else tables,
-        figures=sorted((results / "figures").glob("*.svg")) if figures else [],
-        projections=files("*/projections.parquet"),
-        images=files("*/images/*.parquet"),
-        similarity=files("*/similarity/*.parquet"),
-        clusters=files("*/clusters/*.parquet"),
-        representatives=files("*/representatives/*.parquet"),
+        tables=files("tables/{}-*.csv") if tables is None else dict.fromkeys(chosen.datasets, tables),
+        figures=files("figures/{}-*.svg") if figures else {name: [] for name in chosen.datasets},
+        projections=files("{}/projections.parquet"),
+        images=files("{}/images/*.parquet"),
+        similarity=files("{}/similarity/*.parquet"),
+        clusters=files("{}/clusters/*.parquet"),
+        representatives=files("{}/representatives/*.parquet"),
         provenance=results / "provenance",
         page=page,
     )

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untold.similarity.paired import paired_cosine, paired_patches, pairs
-from untold.similarity.patches import PATCH_METRICS, dcr_cross, dcr_split, maxsim_forward, patch_maxsim
+from untold.catalogue.metrics import METRICS, of
+from untold.similarity.paired import function_of, paired_patches, paired_vectors, pairs
+from untold.similarity.patches import dcr_cross, dcr_split, maxsim_forward, patch_maxsim
 
 ALL = [patch_maxsim, maxsim_forward, dcr_split, dcr_cross]
 SYMMETRIC = [patch_maxsim, dcr_split, dcr_cross]
@@ -85,9 +86,9 @@ def test_a_partial_copy_is_asymmetric_forwards_only():
 def test_the_class_token_counts_where_the_method_says_so():
     x, y = tokens(3), tokens(3)
     y[0] = -x[0]
-    assert PATCH_METRICS["patch_maxsim"](x, y) == pytest.approx(1, abs=1e-6)
-    assert PATCH_METRICS["maxsim_forward"](x, y) < 1 - 1e-3
-    assert set(PATCH_METRICS) == {metric.__name__ for metric in ALL}
+    assert function_of(METRICS["patch_maxsim"])(x, y) == pytest.approx(1, abs=1e-6)
+    assert function_of(METRICS["maxsim_forward"])(x, y) < 1 - 1e-3
+    assert {metric.name for metric in of("tokens")} == {metric.__name__ for metric in ALL}
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(0.01, 100))
@@ -189,7 +190,7 @@ def series(*keys) -> pd.Series:
 def test_paired_cosine():
     keys = np.array(["x", "y", "z"])
     vectors = np.array([[1, 0], [3, 4], [0, -2]], np.float32)
-    values = paired_cosine(keys, vectors, series("x", "y", "z"), series("y", "y", "x"))
+    values = paired_vectors(keys, vectors, series("x", "y", "z"), series("y", "y", "x"))["cosine"]
     assert values == pytest.approx([0.6, 1, 0], abs=1e-6)
     assert values.dtype == np.float32
 
@@ -198,19 +199,20 @@ def test_latents_are_compared_as_one_vector():
     latents = np.random.default_rng(0).standard_normal((2, 4, 8, 8)).astype(np.float16)
     x, y = latents.astype(float).reshape(2, -1)
     expected = x @ y / np.linalg.norm(x) / np.linalg.norm(y)
-    assert paired_cosine(np.array(["a", "b"]), latents, series("a"), series("b")) == pytest.approx(expected, abs=1e-6)
+    found = paired_vectors(np.array(["a", "b"]), latents, series("a"), series("b"))
+    assert found["cosine"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_image_without_a_vector_is_named():
     with pytest.raises(ValueError, match="1 images have no vector, such as gone"):
-        paired_cosine(np.array(["x"]), np.ones((1, 2)), series("x", "gone"), series("x", "x"))
+        paired_vectors(np.array(["x"]), np.ones((1, 2)), series("x", "gone"), series("x", "x"))
 
 
 def test_no_pairs_give_no_values():
     empty = series()
-    assert len(paired_cosine(np.array(["x"]), np.ones((1, 2)), empty, empty)) == 0
+    assert len(paired_vectors(np.array(["x"]), np.ones((1, 2)), empty, empty)["cosine"]) == 0
     found = paired_patches(np.array(["x"]), np.ones((1, 3, 2)), empty, empty)
-    assert {name: len(values) for name, values in found.items()} == dict.fromkeys(PATCH_METRICS, 0)
+    assert {name: len(values) for name, values in found.items()} == {metric.name: 0 for metric in of("tokens")}
 
 
 @settings(max_examples=5, deadline=None)
@@ -221,5 +223,7 @@ def test_pairs_in_batches_are_the_pairs(count):
     keys = np.array([f"k{number}" for number in range(10)])
     x, y = rng.integers(0, 10, (2, count))
     found = paired_patches(keys, stored, series(*keys[x]), series(*keys[y]))
-    for name, metric in PATCH_METRICS.items():
-        assert found[name] == pytest.approx([metric(stored[a], stored[b]) for a, b in zip(x, y, strict=True)], abs=1e-6)
+    for metric in of("tokens"):
+        one = function_of(metric)
+        expected = [one(stored[a], stored[b]) for a, b in zip(x, y, strict=True)]
+        assert found[metric.name] == pytest.approx(expected, abs=1e-6)

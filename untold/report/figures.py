@@ -1,10 +1,11 @@
-"""The printed figures: pure functions from tables to matplotlib figures.
+"""The printed figures: pure functions from the tables that the catalogue names to matplotlib figures.
 
 Every figure names its unit, its n and its intervals. A table without rows gives a figure that says so, because a
 figure is a declared output whatever the data allow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import wraps
 
 import matplotlib as mpl
@@ -13,24 +14,72 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from untold.catalogue.metrics import METRICS, primary_metrics
 from untold.report.colours import GRID, INK, MUTED, NEUTRAL, ON_DARK, ON_LIGHT, PAPER, colours
 from untold.report.numbers import MINUS, plain
 from untold.report.style import DIVERGING, MARKERS, STYLE
-from untold.report.wording import METRICS, SPACES, contrast_label, primary_space, space_label
+from untold.report.wording import SPACES, contrast_label, metric_label, primary_space, space_label
 
 WIDTH = 7.2  # inches
+ENDS = 14  # activities shown at each end of their ranking
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the figures of a dataset have in common.
+
+    Attributes
+    ----------
+    groups : sequence of str
+        The axis without neutral, in order.
+    contrast : str
+        The main gap, such as ``young-older``; empty without groups.
+    colour : mapping of str to str
+        Of each group.
+    confidence : float
+        Of the intervals.
+    activities : mapping of str to str
+        Titles of the activities by id.
+    points : DataFrame
+        Of a space: method, x, y, group; what `mapped` draws.
+    title : str
+        Of a space: its name in words.
+    """
+
+    groups: Sequence[str] = ()
+    contrast: str = ""
+    colour: Mapping[str, str] = field(default_factory=dict)
+    confidence: float = 0.95
+    activities: Mapping[str, str] = field(default_factory=dict)
+    points: pd.DataFrame = field(default_factory=pd.DataFrame)
+    title: str = ""
+
+
+# The function that draws each figure of the catalogue, by the figure's name.
+DRAW: dict[str, Callable[..., Figure]] = {}
+
+
+def draws(name: str) -> Callable[[Callable[..., Figure]], Callable[..., Figure]]:
+    """Register the drawing function of a figure: it takes the tables that the catalogue names, and the design."""
+
+    def register(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+        DRAW[name] = styled(draw)
+        return DRAW[name]
+
+    return register
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Draw in our style; a figure of an empty table says that there is nothing to show."""
 
     @wraps(draw)
-    def wrapper(frame: pd.DataFrame, *args: object, **settings: object) -> Figure:
+    def wrapper(*arguments: object) -> Figure:
+        frame = next((found for found in arguments if isinstance(found, pd.DataFrame)), None)
         with mpl.rc_context(STYLE):
-            if frame.empty or ("estimate" in frame and frame["estimate"].isna().all()):
+            if frame is not None and (frame.empty or ("estimate" in frame and frame["estimate"].isna().all())):
                 notes = frame["note"].dropna() if "note" in frame else pd.Series(dtype=str)
                 return empty(notes.iloc[0] if len(notes) else "the table has no rows")
-            return draw(frame, *args, **settings)
+            return draw(*arguments)
 
     return wrapper
 
@@ -91,28 +140,30 @@ def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
     axes.text(1, 1.01, f"{first} \N{RIGHTWARDS ARROW}", transform=axes.transAxes, fontsize=8, color=MUTED, ha="right")
 
 
-@styled
-def answer(contrasts: pd.DataFrame, contrast: str, confidence: float) -> Figure:
+@draws("answer")
+def answer(contrasts: pd.DataFrame, design: Design) -> Figure:
     """The main gap in every space of images, small enough for the first screen."""
-    part = contrasts[(contrasts["contrast"] == contrast) & contrasts["metric"].isin(["cosine", "patch_maxsim"])]
+    part = contrasts[(contrasts["contrast"] == design.contrast) & contrasts["metric"].isin(primary_metrics())]
     if part["estimate"].isna().all():
-        return empty(f"no similarities of both {' and '.join(contrast.split('-', 1))}")
+        return empty(f"no similarities of both {' and '.join(design.contrast.split('-', 1))}")
     rows = _rows(part)
     figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), contrast)
+    _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), design.contrast)
     _labels(axes, [space_label(*row) for row in rows])
-    axes.set_title(f"{contrast_label(contrast)}\n")
+    axes.set_title(f"{contrast_label(design.contrast)}\n")
     axes.set_xlabel(
-        f"Gap in similarity, {confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero", fontsize=8
+        f"Gap in similarity, {design.confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero",
+        fontsize=8,
     )
     return figure
 
 
-@styled
-def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
+@draws("forest")
+def forest(contrasts: pd.DataFrame, design: Design) -> Figure:
     """Gap between two groups in every space, one panel per contrast, the main one first."""
-    rows, names = _rows(contrasts), sorted(set(contrasts["contrast"]), key=lambda name: (name != first, name))
+    rows = _rows(contrasts)
+    names = sorted(set(contrasts["contrast"]), key=lambda name: (name != design.contrast, name))
     figure = Figure((WIDTH, 1.5 + 0.3 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
@@ -121,7 +172,7 @@ def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
         axes.set_title(f"{contrast_label(name)}\n")
     _labels(panels[0], [space_label(*row) for row in rows])
     figure.supxlabel(
-        f"Gap in similarity to the neutral image (cosine units), {confidence:.0%} interval; {_n(contrasts)}. "
+        f"Gap in similarity to the neutral image (cosine units), {design.confidence:.0%} interval; {_n(contrasts)}. "
         "Filled: the interval excludes zero.",
         fontsize=8,
         color=MUTED,
@@ -129,32 +180,32 @@ def forest(contrasts: pd.DataFrame, confidence: float, first: str) -> Figure:
     return figure
 
 
+@draws("similarity")
+def similarity(means: pd.DataFrame, design: Design) -> Figure:
+    """Mean similarity of each group to neutral, per space."""
+    return by_group(means, design, "Mean similarity to the neutral image")
+
+
 @styled
-def group_means(
-    means: pd.DataFrame,
-    groups: Sequence[str],
-    colour: Mapping[str, str],
-    confidence: float,
-    what: str = "Mean similarity to the neutral image",
-) -> Figure:
-    """A number of each group with its interval, per space: by default the mean similarity to neutral."""
-    rows = _rows(means)
+def by_group(table: pd.DataFrame, design: Design, what: str) -> Figure:
+    """A number of each group with its interval, per space."""
+    rows = _rows(table)
     figure = Figure((WIDTH, 1.3 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    for i, group in enumerate(groups):
-        part = means[means["group"] == group].set_index(["space", "metric"]).reindex(rows)
-        shift = (i - (len(groups) - 1) / 2) * 0.2
-        _interval(axes, np.arange(len(rows)) + shift, part, colour[group], MARKERS[i % len(MARKERS)], group)
+    for i, group in enumerate(design.groups):
+        part = table[table["group"] == group].set_index(["space", "metric"]).reindex(rows)
+        shift = (i - (len(design.groups) - 1) / 2) * 0.2
+        _interval(axes, np.arange(len(rows)) + shift, part, design.colour[group], MARKERS[i % len(MARKERS)], group)
     _labels(axes, [space_label(*row) for row in rows])
-    axes.set_xlabel(f"{what}, {confidence:.0%} interval; {_n(means)}")
-    axes.legend(ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), handletextpad=0.2)
+    axes.set_xlabel(f"{what}, {design.confidence:.0%} interval; {_n(table)}")
+    axes.legend(ncols=len(design.groups), loc="lower left", bbox_to_anchor=(0, 1), handletextpad=0.2)
     return figure
 
 
-@styled
-def categories(table: pd.DataFrame, contrast: str) -> Figure:
+@draws("categories")
+def categories(table: pd.DataFrame, design: Design) -> Figure:
     """Gap of one contrast in each category and space: colour by d_z, number by gap."""
-    table = table[(table["contrast"] == contrast) & (table["metric"].isin(["cosine", "patch_maxsim"]))]
+    table = table[(table["contrast"] == design.contrast) & (table["metric"].isin(primary_metrics()))]
     if table["d_z"].isna().all():
         return empty("no category has two activities")
     rows = _rows(table)
@@ -178,45 +229,48 @@ def categories(table: pd.DataFrame, contrast: str) -> Figure:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="Effect size d_z", shrink=0.8)
-    axes.set_title(f"Gap {contrast_label(contrast)} by category")
+    axes.set_title(f"Gap {contrast_label(design.contrast)} by category")
     figure.supxlabel(
         f"Numbers: gap in cosine units; * the interval excludes zero; {_n(table)} per category", fontsize=8, color=MUTED
     )
     return figure
 
 
-@styled
-def activities(
-    table: pd.DataFrame, contrast: str, names: Mapping[str, str], colour: Mapping[str, str], ends: int = 14
-) -> Figure:
+@draws("activities")
+def activities(table: pd.DataFrame, design: Design) -> Figure:
     """The activities with the largest gaps on both sides, in the primary space."""
     space = primary_space(list(table["space"].unique()))
-    part = table[(table["contrast"] == contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
+    part = table[(table["contrast"] == design.contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
     part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
     if part.empty:
         return empty("no activity has both images of a pair")
-    shown = part if len(part) <= 2 * ends else pd.concat([part.head(ends), part.tail(ends)])
+    shown = part if len(part) <= 2 * ENDS else pd.concat([part.head(ENDS), part.tail(ENDS)])
     figure = Figure((WIDTH, 1.3 + 0.2 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    first, second = contrast.split("-", 1)
+    first, second = design.contrast.split("-", 1)
     positive = (shown["estimate"] > 0).to_numpy()
     for sign, group in ((positive, first), (~positive, second)):
         rows = shown[sign]
         _interval(
-            axes, np.flatnonzero(sign), rows, colour[group], MARKERS[0 if group == first else 1], f"nearer {group}"
+            axes,
+            np.flatnonzero(sign),
+            rows,
+            design.colour[group],
+            MARKERS[0 if group == first else 1],
+            f"nearer {group}",
         )
     axes.axvline(0, color=MUTED, linewidth=0.8)
     if len(part) > len(shown):
-        axes.axhline(ends - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
-    _labels(axes, [names.get(i, i)[:60] for i in shown["activity_id"]])
-    axes.set_title(f"{contrast_label(contrast)} in {space_label(space)}: the ends of {len(part)} activities")
+        axes.axhline(ENDS - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+    _labels(axes, [design.activities.get(i, i)[:60] for i in shown["activity_id"]])
+    axes.set_title(f"{contrast_label(design.contrast)} in {space_label(space)}: the ends of {len(part)} activities")
     axes.set_xlabel(f"Gap in cosine units; interval over seeds ({_n(shown, 'seeds')})")
     axes.legend(loc="lower right")
     return figure
 
 
-@styled
-def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
+@draws("specifications")
+def specifications(curve: pd.DataFrame, design: Design) -> Figure:
     """The specification curve: effect sizes in order, and below them the choices that made them."""
     curve = curve.dropna(subset="d_z").sort_values("d_z", kind="stable").reset_index(drop=True)
     choices = [
@@ -231,7 +285,7 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
     size = 18 if len(curve) < 120 else 7
     top.axhline(0, color=MUTED, linewidth=0.8)
     top.axhline(curve["d_z"].median(), color=INK, linewidth=0.8, linestyle=":", label="median")
-    top.scatter(x[sure], curve["d_z"][sure], size, color=INK, label=f"{confidence:.0%} interval excludes zero")
+    top.scatter(x[sure], curve["d_z"][sure], size, color=INK, label=f"{design.confidence:.0%} interval excludes zero")
     top.scatter(x[~sure], curve["d_z"][~sure], size, edgecolor=MUTED, facecolor=PAPER, label="does not")
     top.set_ylabel("Effect size d_z")
     top.grid(False)
@@ -241,7 +295,7 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
         bottom.scatter(x[chosen], np.full(chosen.sum(), y), 26, marker="|", linewidths=1.1, color=INK)
     words = {
         "space": space_label,
-        "metric": lambda m: METRICS.get(m) or m.replace("_", " "),
+        "metric": lambda m: metric_label(m) or m,
         "seeds": lambda s: f"seeds: {s}",
         "template": str,
     }
@@ -254,10 +308,8 @@ def specifications(curve: pd.DataFrame, confidence: float) -> Figure:
     return figure
 
 
-@styled
-def age_position(
-    nearest: pd.DataFrame, shares: pd.DataFrame, groups: Sequence[str], colour: Mapping[str, str], confidence: float
-) -> Figure:
+@draws("neutral")
+def neutral(nearest: pd.DataFrame, shares: pd.DataFrame, design: Design) -> Figure:
     """Which group the neutral image is: nearest group per space, and zero-shot shares per estimator."""
     panels = [
         (nearest.assign(row=[space_label(*pair) for pair in nearest[["space", "metric"]].to_numpy()]), "Nearest group")
@@ -270,25 +322,25 @@ def age_position(
         figure.subplots(len(panels), 1, height_ratios=counts, sharex=True, squeeze=False)[:, 0], panels, strict=True
     ):
         rows = list(dict.fromkeys(table["row"]))
-        for i, group in enumerate(groups):
+        for i, group in enumerate(design.groups):
             part = table[table["group"] == group].set_index("row").reindex(rows)
-            shift = (i - (len(groups) - 1) / 2) * 0.2
-            _interval(axes, np.arange(len(rows)) + shift, part, colour[group], MARKERS[i % len(MARKERS)], group)
-        axes.axvline(1 / len(groups), color=MUTED, linewidth=0.8, linestyle=":")
+            shift = (i - (len(design.groups) - 1) / 2) * 0.2
+            _interval(axes, np.arange(len(rows)) + shift, part, design.colour[group], MARKERS[i % len(MARKERS)], group)
+        axes.axvline(1 / len(design.groups), color=MUTED, linewidth=0.8, linestyle=":")
         axes.set_title(f"{title} ({_n(table)})")
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         _labels(axes, rows)
-    axes.set_xlabel(f"Share of neutral images, {confidence:.0%} interval; dotted: equal shares")
+    axes.set_xlabel(f"Share of neutral images, {design.confidence:.0%} interval; dotted: equal shares")
     figure.axes[0].legend(
-        ncols=len(groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2, borderaxespad=0.1
+        ncols=len(design.groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2, borderaxespad=0.1
     )
     return figure
 
 
-@styled
-def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str], colour: Mapping[str, str]) -> Figure:
+@draws("recovery")
+def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
     """Planted against estimated shares, one panel per estimator and space."""
-    points = points[points["group"].isin(groups)]
+    points = points[points["group"].isin(design.groups)]
     keys = ["estimator", "space", "metric"]
     panels = list(points[keys].drop_duplicates().itertuples(index=False, name=None))
     columns = min(3, len(panels))
@@ -298,18 +350,20 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str],
     for axes, panel in zip(grid.flat, panels, strict=False):
         part = points[(points[keys] == list(panel)).all(axis=1)]
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8)
-        for i, group in enumerate(groups):
+        for i, group in enumerate(design.groups):
             rows = part[part["group"] == group]
-            axes.vlines(rows["planted"], rows["low"], rows["high"], color=colour[group], linewidth=0.6, alpha=0.35)
+            axes.vlines(
+                rows["planted"], rows["low"], rows["high"], color=design.colour[group], linewidth=0.6, alpha=0.35
+            )
             axes.plot(
                 rows["planted"],
                 rows["estimate"],
                 MARKERS[i % len(MARKERS)],
-                color=colour[group],
+                color=design.colour[group],
                 markersize=3.5,
                 label=group,
             )
-        facts = summary[(summary[keys] == list(panel)).all(axis=1) & summary["group"].isin(groups)]
+        facts = summary[(summary[keys] == list(panel)).all(axis=1) & summary["group"].isin(design.groups)]
         facts = facts.groupby("quantity")["estimate"].mean()
         estimator, space, metric = panel
         name = space_label(space, metric) if estimator == "nearest group" else estimator
@@ -323,7 +377,7 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str],
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     # Of the whole figure: in a panel it would hide points.
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(groups))
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(design.groups))
     count = points["activity_id"].nunique()
     note = f"n = {count} activities; figures in the panels are means over groups; vertical lines: intervals over seeds"
     figure.supxlabel(f"Planted share\n{note}", fontsize=8)
@@ -331,10 +385,10 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[str],
     return figure
 
 
-@styled
-def variance(components: pd.DataFrame, contrast: str) -> Figure:
+@draws("variance")
+def variance(components: pd.DataFrame, design: Design) -> Figure:
     """Shares of the variance of a gap, per space."""
-    part = components[(components["contrast"] == contrast) & ~components["component"].str.startswith("ICC")]
+    part = components[(components["contrast"] == design.contrast) & ~components["component"].str.startswith("ICC")]
     part = part.dropna(subset="share")
     if part.empty:
         return empty("variance components need more than one seed")
@@ -355,21 +409,18 @@ def variance(components: pd.DataFrame, contrast: str) -> Figure:
     axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     axes.set_xlim(0, 1)
     axes.set_xlabel(
-        f"Share of the variance of {contrast_label(contrast)}; {_n(part)}, {int(part['n_seeds'].max())} seeds"
+        f"Share of the variance of {contrast_label(design.contrast)}; {_n(part)}, {int(part['n_seeds'].max())} seeds"
     )
     axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 
-@styled
-def maps(points: pd.DataFrame, title: str, colour: Mapping[str, str]) -> Figure:
-    """Two-dimensional maps: one row per method, all groups together and then each highlighted.
-
-    Parameters
-    ----------
-    points : DataFrame
-        method, x, y, group.
-    """
+@draws("map")
+def mapped(design: Design) -> Figure:
+    """Two-dimensional maps: one row per method, all groups together and then each highlighted."""
+    points, colour = design.points, design.colour
+    if points.empty:
+        return empty("nothing was mapped")
     methods, groups = sorted(points["method"].unique()), [g for g in colour if (points["group"] == g).any()]
     columns = 1 + (len(groups) if len(groups) > 1 else 0)
     side = WIDTH / max(columns, 3)
@@ -393,14 +444,14 @@ def maps(points: pd.DataFrame, title: str, colour: Mapping[str, str]) -> Figure:
             label = "all" if shown is None else shown
             axes.set_title(f"{label} (n = {count})", fontsize=8, color=INK if shown is None else colour[shown])
         line[0].set_ylabel({"tsne": "t-SNE", "umap": "UMAP"}.get(method, method))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    figure.suptitle(design.title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure
 
 
-@styled
-def composition(table: pd.DataFrame, algorithm: str = "kmeans") -> Figure:
-    """How over-represented each value is in each cluster."""
-    table = table[(table["algorithm"] == algorithm) & (table["cluster"] >= 0)]
+@draws("composition")
+def composition(table: pd.DataFrame, design: Design) -> Figure:
+    """How over-represented each value is in each k-means cluster."""
+    table = table[(table["algorithm"] == "kmeans") & (table["cluster"] >= 0)]
     if table.empty:
         return empty("no clusters")
     attributes = list(dict.fromkeys(table["attribute"]))
@@ -448,8 +499,8 @@ def composition(table: pd.DataFrame, algorithm: str = "kmeans") -> Figure:
     return figure
 
 
-@styled
-def error_rates(errors: pd.DataFrame, confidence: float = 0.95) -> Figure:
+@draws("attribute_errors")
+def error_rates(errors: pd.DataFrame, design: Design) -> Figure:
     """Error rate within each group, with Wilson intervals, beside the group's share of all errors."""
     errors = errors[~errors["attribute"].str.contains(" x ")]
     classifiers, attributes = list(dict.fromkeys(errors["classifier"])), list(dict.fromkeys(errors["attribute"]))
@@ -487,7 +538,7 @@ def error_rates(errors: pd.DataFrame, confidence: float = 0.95) -> Figure:
         _labels(rate, [f"{group} (n = {int(n[group])})" for group in groups])
         _labels(share, [""] * len(groups))
         rate.set_title(name.replace("_", " "), fontsize=9)
-    grid[-1, 0].set_xlabel(f"Error rate in the group, {confidence:.0%} Wilson interval", fontsize=8)
+    grid[-1, 0].set_xlabel(f"Error rate in the group, {design.confidence:.0%} Wilson interval", fontsize=8)
     grid[-1, 1].set_xlabel("Share of all errors", fontsize=8)
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
@@ -498,8 +549,8 @@ def error_rates(errors: pd.DataFrame, confidence: float = 0.95) -> Figure:
     return figure
 
 
-@styled
-def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+@draws("attribute_thresholds")
+def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
     """Macro F and accuracy at each threshold, per classifier."""
     pairs = list(sweep[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
     figure = Figure((WIDTH, 2.9), layout="constrained")
@@ -522,8 +573,8 @@ def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def calibration(curve: pd.DataFrame) -> Figure:
+@draws("attribute_calibration")
+def calibration(curve: pd.DataFrame, design: Design) -> Figure:
     """Observed share against predicted probability, per classifier."""
     pairs = list(curve[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
     curve = curve[curve["n"] > 0]
@@ -544,5 +595,5 @@ def calibration(curve: pd.DataFrame) -> Figure:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.05)
         axes.grid(False)
-    panels[0].set_ylabel("Observed share, 95 % Wilson interval")
+    panels[0].set_ylabel(f"Observed share, {100 * design.confidence:g} % Wilson interval")
     return figure

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from untold.catalogue.metrics import primary_metrics
 from untold.report.numbers import measured, p_value, percent, plain
 from untold.report.wording import primary_space, space_label
 
-PRIMARY = ("cosine", "patch_maxsim")
 LEVEL = 0.05  # of the permutation test beside an agreement, which has no interval
 
 
@@ -35,7 +35,7 @@ def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float)
         Of the intervals.
     """
     rows = frames["contrasts"]
-    rows = rows[(rows["contrast"] == contrast) & rows["metric"].isin(PRIMARY) & rows["estimate"].notna()]
+    rows = rows[(rows["contrast"] == contrast) & rows["metric"].isin(primary_metrics()) & rows["estimate"].notna()]
     first, second = contrast.split("-", 1)
     images = rows[~rows["space"].str.endswith("_text")]
     space = primary_space(list(images.loc[images["metric"] == "cosine", "space"]))

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,77 +17,175 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from untold.catalogue import figures, tables
 from untold.report.colours import GRID, INK, MUTED, PAPER
+from untold.report.headline import Answer
+from untold.report.tables import ShownTable
+from untold.report.thumbnails import Sheets
 from untold.report.wording import space_label
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING = -32768
 THEMED = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
 
-# Figure: alternative text, caption. Figures of a space are found by their last word.
-FIGURES = {
-    "forest": (
-        "Forest plot: gap between groups in every space with intervals; the numbers are in the table of gaps.",
-        "Gap in similarity to neutral between two groups, by space. Right of zero: neutral is nearer to the first.",
-    ),
-    "answer": (
-        "Forest plot: the main gap in every space with its interval; the numbers are in the table of gaps.",
-        "The main gap by space. Right of zero: the neutral image is nearer to the first group.",
-    ),
-    "similarity": (
-        "Dot plot: mean similarity of each group to neutral in every space; the numbers are in the table of means.",
-        "Mean similarity of each group to the neutral image of the same activity and seed.",
-    ),
-    "categories": (
-        "Heat map: gap by category of activity and space; the numbers are in the table of categories.",
-        "Gap by category. Colours compare effect sizes, because the spaces have different scales.",
-    ),
-    "activities": (
-        "Ranking of the activities with the largest gaps on both sides; every activity is in the table below.",
-        "The activities with the largest gaps on both sides.",
-    ),
-    "specifications": (
-        "Specification curve: effect size under every choice of space, metric and seeds, in order.",
-        "Every way to measure it, in order of effect size; the marks below say which choices a point stands for.",
-    ),
-    "neutral": (
-        "Dot plot: share of neutral images nearest to each group, and classified as each group, with intervals.",
-        "Which group the neutral image resembles most, by space and by classifier.",
-    ),
-    "recovery": (
-        "Scatter plots: planted share of each activity against the estimated one, a panel per estimator.",
-        "The bias was planted, so the audit can be checked: points on the diagonal are right.",
-    ),
-    "variance": (
-        "Stacked bars: share of variance between activities, seeds and the rest, by space.",
-        "Where the variance of a gap comes from.",
-    ),
-    "map": (
-        "Two-dimensional maps of the space, all groups together and each highlighted.",
-        "t-SNE and UMAP maps, for display only: distances between far points mean nothing.",
-    ),
-    "composition": (
-        "Heat map: over-representation of each attribute value in each cluster.",
-        "Who is in the k-means clusters of the original space.",
-    ),
-    "attribute_errors": (
-        "Dot plot: error rate within each group with Wilson intervals, beside its share of all errors.",
-        "Error rate within each group, and its share of all errors, which is another thing.",
-    ),
-    "attribute_thresholds": (
-        "Curves: macro F and accuracy against the threshold.",
-        "Scores at every threshold. A threshold chosen on the images it is scored on is optimistic.",
-    ),
-    "attribute_calibration": (
-        "Reliability curve: observed share against predicted probability, with intervals.",
-        "Whether a probability is what it says: on the diagonal it is.",
-    ),
-}
+
+@dataclass(frozen=True)
+class Group:
+    """A group of the axis and its colour."""
+
+    name: str
+    colour: str
 
 
-def describe(figure: str) -> tuple[str, str]:
-    """Alternative text and caption of a figure."""
-    return FIGURES[figure.rsplit("-", 1)[-1]]
+@dataclass(frozen=True)
+class Drawing:
+    """A printed figure inside the page."""
+
+    svg: Markup
+    caption: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Numbers of the thumbnails nearest to the centre of a cluster."""
+
+    cluster: int
+    images: list[int]
+
+
+@dataclass(frozen=True)
+class PageSpace:
+    """A space of a dataset."""
+
+    name: str
+    label: str
+    centres: list[Centre]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of an example, as a data URI."""
+
+    group: str
+    uri: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """The images of an activity and seed, one per group."""
+
+    activity: str
+    pictures: list[Picture]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An image that was excluded, and why; one that was not made has no path."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PageDataset:
+    """Everything that the template shows of a dataset.
+
+    Attributes
+    ----------
+    n, pictured : int
+        Accepted images, and those among them that have a thumbnail.
+    tables, figures : dict
+        By name, those of a space as ``dino-clusters``, in the order of the catalogue.
+    seeds, activities : int
+        How many there are; 0 for a folder.
+    """
+
+    name: str
+    kind: str
+    groups: list[Group]
+    contrast: str | None
+    model: str | None
+    n: int
+    pictured: int
+    answer: Answer
+    tables: dict[str, ShownTable]
+    figures: dict[str, Drawing]
+    spaces: list[PageSpace]
+    examples: list[Example]
+    rejected: list[Rejected]
+    sheets: Sheets
+    seeds: int
+    activities: int
+
+    def tables_at(self, place: str, space: str = "") -> list[str]:
+        """Names of the tables at a place of the page, of one space or of none."""
+        return [name for name in self.tables if tables.entry(name).page.place == place and _is_of(name, space)]
+
+    def figures_at(self, place: str, space: str = "") -> list[str]:
+        """Names of the figures at a place of the page, of one space or of none."""
+        return [name for name in self.figures if figures.entry(name).place == place and _is_of(name, space)]
+
+
+def _is_of(name: str, space: str) -> bool:
+    return not space or name.rsplit("-", 1)[0] == space
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job noted about itself, as flat texts."""
+
+    job: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The contract of `report.html.j2`.
+
+    Attributes
+    ----------
+    confidence : float
+        Of all intervals.
+    data : Markup
+        JSON for the page's script, made safe by `safe_json`.
+    versions, identities : dict
+        Of libraries and of models.
+    host, study : str
+        The machine that wrote the page, and the whole configuration as JSON.
+    """
+
+    title: str
+    confidence: float
+    datasets: list[PageDataset]
+    data: Markup
+    runs: list[Job]
+    versions: dict[str, str]
+    host: str
+    study: str
+    identities: dict[str, str]
+
+    @property
+    def first(self) -> PageDataset:
+        """The dataset that the page's question is about."""
+        return self.datasets[0]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The contract of `comparison.html.j2`: ``studies`` are folder and dataset by name."""
+
+    title: str
+    studies: dict[str, tuple[str, str]]
+    figure: Markup
+    tables: list[ShownTable]
+
+
+def drawing(name: str, path: Path) -> Drawing:
+    """A figure of the catalogue from the SVG that was drawn."""
+    about = figures.entry(name)
+    return Drawing(inline_svg(path.read_text(encoding="utf-8"), path.stem, about.alt), about.caption, path.name)
 
 
 def encode(values: Iterable, dtype: str) -> str:
@@ -143,6 +242,11 @@ def quantised(values: np.ndarray) -> np.ndarray:
     return np.round((values - low) / max(high - low, 1e-12) * 65535)
 
 
+def first_images(images: pd.DataFrame, key: str) -> pd.Series:
+    """The number of the first image of each key, by key: a prompt stands for its first image."""
+    return pd.Series(np.arange(len(images)), images[key]).groupby(level=0).first()
+
+
 def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], clusters: Mapping[str, pd.DataFrame]):
     """The maps of every space for the explorer.
 
@@ -153,7 +257,7 @@ def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], cl
     images : DataFrame
         In the order of the thumbnails.
     keys : mapping
-        The column of ``images`` that a space is keyed by; a prompt stands for its first image.
+        The column of ``images`` that a space is keyed by.
     clusters : mapping of str to DataFrame
         key, method, cluster of each space.
 
@@ -167,7 +271,7 @@ def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], cl
         part = places[places["space"] == space]
         if part.empty:
             continue
-        index = pd.Series(np.arange(len(images)), images[key]).groupby(level=0).first()
+        index = first_images(images, key)
         methods, points = {}, None
         for method, rows in part.groupby("method"):
             rows = rows[rows["key"].isin(index.index)].sort_values("key")
@@ -216,7 +320,7 @@ def spread(ranking: pd.Series, count: int) -> list[str]:
     return [names[round(i * (len(names) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
-def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
+def render(page: Page | Comparison) -> str:
     """The page as text.
 
     The policy allows no request at all, and no script but ours, by its digest.
@@ -230,8 +334,9 @@ def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    template = "report.html.j2" if isinstance(page, Page) else "comparison.html.j2"
     return environment.get_template(template).render(
-        **context,
+        page=page,
         script=Markup(script),
         script_digest=digest,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),

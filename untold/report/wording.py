@@ -1,5 +1,6 @@
 """Names of spaces, metrics and contrasts as people read them."""
 
+from untold.catalogue.metrics import METRICS
 from untold.report.numbers import MINUS
 
 SPACES = {
@@ -13,14 +14,9 @@ SPACES = {
 }
 
 
-METRICS = {
-    "cosine": "",
-    "patch_maxsim": "split (patch max-sim)",
-    "maxsim_forward": "split, one way",
-    "dcr_split": "split (DCR)",
-    "dcr_cross": "split (DCR, cross)",
-    "image_prompt": "image and prompt",
-}
+def metric_label(metric: str) -> str:
+    """A metric in words; empty for the cosine, which needs no mention."""
+    return METRICS[metric].label if metric in METRICS else metric.replace("_", " ")
 
 
 def space_label(space: str, metric: str = "cosine") -> str:
@@ -28,7 +24,7 @@ def space_label(space: str, metric: str = "cosine") -> str:
     name = SPACES.get(space, space.removesuffix("_image").removesuffix("_text").replace("_", " "))
     if space not in SPACES:
         name += " images" * space.endswith("_image") + " prompts" * space.endswith("_text")
-    extra = METRICS.get(metric, metric.replace("_", " "))
+    extra = metric_label(metric)
     return f"{name}, {extra}" if extra else name
 
 

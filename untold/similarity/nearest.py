@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from untold.catalogue.metrics import primary_metrics
 from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import (
     BCA,
     CELL,
-    PRIMARY_METRICS,
     adjust,
     by_group,
     notes,
@@ -166,7 +166,7 @@ def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         counts = table.reindex(columns=list(groups)).dropna().to_numpy()
         rows.append(dict(zip(CELL, cell, strict=True)) | _chi_square(counts, groups))
     frame = pd.DataFrame(rows)
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["method"] = "Pearson chi-square over design effect; Holm"
     order = [name for name in frame if name not in ("p", "p_adjusted", "method", "note")]
     return frame[[*order, "p", "p_adjusted", "method", "note"]]

@@ -1,15 +1,17 @@
 """Similarity of each marked image, or prompt, to its neutral partner."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
-from untold.data.vectors import unit
-from untold.similarity.patches import PATCH_METRICS
+from untold.catalogue.metrics import Metric, of
+from untold.similarity import patches, vectors
 
-BLOCK = 1024  # pairs whose vectors are compared at once
-
-
-PAIR_BATCH = 64  # pairs whose token matrices are compared at once: 64 x 197 x 197 float32 is 10 MB
+# Pairs that are compared at once: normalised copies of a shard's latents would take several times its own memory, and
+# 64 x 197 x 197 float32 of token matrices are 10 MB.
+VECTOR_BLOCK = 1024
+TOKEN_BLOCK = 64
 
 
 def pairs(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -51,52 +53,69 @@ def _rows(keys: np.ndarray, wanted: pd.Series) -> np.ndarray:
     return found
 
 
+def function_of(metric: Metric) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The function that a metric of vectors or tokens is, for stacks of pairs."""
+    if metric.compares == "vectors":
+        return getattr(vectors, metric.name)
+    function = getattr(patches, metric.name)
+    return function if metric.class_token else lambda x, y: function(x[..., 1:, :], y[..., 1:, :])
+
+
+def _by_blocks(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    size: int,
+) -> np.ndarray:
+    """A metric of rows ``first`` of x and ``second`` of y, a block of pairs at a time to save memory."""
+    blocks = [slice(start, start + size) for start in range(0, len(first), size)]
+    values = [function(x[first[rows]], y[second[rows]]) for rows in blocks]
+    return np.concatenate(values or [np.empty(0, np.float32)])
+
+
 def paired_between(
     keys: np.ndarray,
-    vectors: np.ndarray,
+    values: np.ndarray,
     other_keys: np.ndarray,
-    other_vectors: np.ndarray,
+    other_values: np.ndarray,
     first: pd.Series,
     second: pd.Series,
 ) -> np.ndarray:
     """Cosine between a vector of one set and a vector of another, pair by pair, such as image and prompt."""
-    x, y = _rows(keys, first), _rows(other_keys, second)
-    # By blocks: normalised copies of a shard's latents would take several times its own memory.
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(x), BLOCK)]
-    cosines = [np.einsum("ij,ij->i", unit(vectors[x[rows]]), unit(other_vectors[y[rows]])) for rows in blocks]
-    return np.concatenate(cosines or [np.empty(0, np.float32)])
+    return _by_blocks(vectors.cosine, values, other_values, _rows(keys, first), _rows(other_keys, second), VECTOR_BLOCK)
 
 
-def paired_cosine(keys: np.ndarray, vectors: np.ndarray, marked: pd.Series, neutral: pd.Series) -> np.ndarray:
-    """Cosine between the vectors of two lists of keys, pair by pair (method.md section 3), in float32.
+def paired_vectors(
+    keys: np.ndarray, values: np.ndarray, marked: pd.Series, neutral: pd.Series
+) -> dict[str, np.ndarray]:
+    """Every metric of vectors between two lists of keys, pair by pair; x is the marked image, y the neutral one.
 
-    Examples
-    --------
-    >>> keys, vectors = np.array(["n", "y", "o"]), np.float32([[1, 0], [3, 4], [0, 2]])
-    >>> paired_cosine(keys, vectors, pd.Series(["y", "o"]), pd.Series(["n", "n"]))
-    array([0.6, 0. ], dtype=float32)
+    Parameters
+    ----------
+    keys : ndarray of str, shape (n,)
+    values : ndarray of shape (n, dim)
+    marked, neutral : Series of str
     """
-    return paired_between(keys, vectors, keys, vectors, marked, neutral)
+    return _paired("vectors", keys, values, marked, neutral, VECTOR_BLOCK)
 
 
 def paired_patches(
     keys: np.ndarray, tokens: np.ndarray, marked: pd.Series, neutral: pd.Series
 ) -> dict[str, np.ndarray]:
-    """The four patch similarities of method.md section 4, pair by pair; x is the marked image, y the neutral one.
+    """Every metric of patch tokens (method.md section 4), as `paired_vectors` does.
 
     Parameters
     ----------
     tokens : ndarray of shape (n, 1 + n_patches, dim)
         Class token first.
     """
+    return _paired("tokens", keys, tokens, marked, neutral, TOKEN_BLOCK)
+
+
+def _paired(
+    compares: str, keys: np.ndarray, values: np.ndarray, marked: pd.Series, neutral: pd.Series, size: int
+) -> dict[str, np.ndarray]:
     x, y = _rows(keys, marked), _rows(keys, neutral)
-    return {
-        name: np.concatenate(
-            [
-                metric(tokens[x[start : start + PAIR_BATCH]], tokens[y[start : start + PAIR_BATCH]])
-                for start in range(0, len(x), PAIR_BATCH)
-            ]
-            or [np.empty(0, np.float32)]
-        )
-        for name, metric in PATCH_METRICS.items()
-    }
+    return {metric.name: _by_blocks(function_of(metric), values, values, x, y, size) for metric in of(compares)}

@@ -1,6 +1,4 @@
-"""Similarities between two sets of patch tokens."""
-
-from collections.abc import Callable, Mapping
+"""Similarities between two sets of patch tokens: a metric of the catalogue is the function of its name."""
 
 import numpy as np
 
@@ -90,11 +88,3 @@ def dcr_cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """As :func:`dcr_split`, over all pairs of tokens."""
     _check(x, y)
     return (_flat_unit(x) @ np.swapaxes(_flat_unit(y), -1, -2)).max((-1, -2))
-
-
-PATCH_METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "patch_maxsim": lambda x, y: patch_maxsim(x[..., 1:, :], y[..., 1:, :]),
-    "maxsim_forward": maxsim_forward,
-    "dcr_split": dcr_split,
-    "dcr_cross": dcr_cross,
-}

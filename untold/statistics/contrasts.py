@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from untold.catalogue.metrics import primary_metrics
 from untold.statistics.resampling import ROUNDING, Resampling, column_means, mean_intervals, sign_flip
 from untold.statistics.tidy import (
     BCA,
     CELL,
-    PRIMARY_METRICS,
     adjust,
     by_group,
     differences,
@@ -65,7 +65,6 @@ def contrasts(
     resampling: Resampling,
     *,
     reference: pd.DataFrame | None = None,
-    primary: Sequence[str] = PRIMARY_METRICS,
 ) -> pd.DataFrame:
     """Gap between two groups' similarity to neutral, in every space.
 
@@ -80,8 +79,6 @@ def contrasts(
     reference : DataFrame, optional
         `untold.similarity.reference`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
         units.
-    primary : sequence of str
-        Metrics that enter Holm's family.
 
     Returns
     -------
@@ -114,7 +111,7 @@ def contrasts(
         [*CELL, "contrast"],
         resampling,
     )
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["gap_units"] = frame["estimate"] / floor_to_ceiling(frame, reference)
     frame["method"] = FLIP
     return in_column_order(frame)
@@ -265,7 +262,7 @@ def page_trend(similarity: pd.DataFrame, order: Sequence[str], resampling: Resam
     means = mean_intervals(matrix.to_numpy(), resampling)
     frame = tabulate(matrix, None, means).merge(pd.DataFrame(rows), on=[*CELL, "contrast"])
     frame["note"] = notes(means)
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["method"] = f"Page's L; {BCA}; Holm"
     return in_column_order(frame)
 
@@ -317,7 +314,7 @@ def equivalence(
         half = stats.t.ppf(confidence, df) * error
         frame["low"], frame["high"] = mean - half, mean + half
         frame["p"] = np.maximum(stats.t.sf((mean + bound) / error, df), stats.t.cdf((mean - bound) / error, df))
-    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(PRIMARY_METRICS))
+    frame["p_adjusted"] = adjust(frame, ["dataset"], "holm", frame["metric"].isin(primary_metrics()))
     frame["equivalent"] = (frame["p"] < 1 - confidence).astype("boolean").mask(frame["p"].isna())
     frame["method"] = "two one-sided t tests; Holm"
     return in_column_order(frame)

@@ -11,10 +11,6 @@ from untold.statistics.resampling import Means, wilson
 CELL = ["dataset", "space", "metric"]
 
 
-# The metrics whose tests form one family; the others are sensitivity checks and stay out of Holm's.
-PRIMARY_METRICS = ("cosine", "patch_maxsim")
-
-
 BCA = "BCa bootstrap over activities"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from untold.base.identity import canonical_json, digest, file_digest, shard_index, shard_name
 from untold.base.places import find
+from untold.catalogue.metrics import of
+from untold.catalogue.scope import Scope, Trait
 from untold.study.activities import Activity, read_activities, select
 from untold.study.folders import list_images
 from untold.study.schema import Study
@@ -138,6 +140,22 @@ class DatasetPlan(ABC):
         """Attributes that the keep-list equalises: columns of the manifest, and predicted ones."""
 
     @property
+    @abstractmethod
+    def traits(self) -> set[Trait]:
+        """What this kind of dataset has, for the catalogues of tables and figures."""
+
+    @property
+    def scope(self) -> Scope:
+        """Which tables and figures the dataset has."""
+        held: set[Trait] = {"several spaces"} if len(self.picture_spaces) > 1 else set()
+        return Scope(frozenset(self.traits | held), list(self.spaces), self.picture_spaces, self.scored)
+
+    @property
+    def scored(self) -> list[str]:
+        """Encoders that score how well an image shows its prompt; none where there are no prompts."""
+        return []
+
+    @property
     def axis(self) -> list[str]:
         """The groups with neutral first; empty where there are none."""
         return ["neutral", *self.groups] if self.groups else []
@@ -224,7 +242,16 @@ class GeneratedPlan(DatasetPlan):
         texts = [space for space in self.spaces if space not in self.picture_spaces]
         rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
         rows += [(space.replace("_image", " images"), space, "cosine") for space in self.picture_spaces]
-        return rows + [(f"{encoder} split", encoder, "patch_maxsim") for encoder in self.tokens]
+        metrics = [metric for metric in of("tokens") if metric.primary]
+        return rows + [(f"{name} {metric.row}", name, metric.name) for metric in metrics for name in self.tokens]
+
+    @property
+    def traits(self) -> set[Trait]:
+        return {"generated", "planted"} if self.settings.planted else {"generated"}
+
+    @property
+    def scored(self) -> list[str]:
+        return self.texts
 
     @property
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:
@@ -297,9 +324,13 @@ class FolderPlan(DatasetPlan):
         return [self.settings.labels.file] if self.settings.labels else []
 
     @property
-    def captioned(self) -> bool:
-        """Whether the images have captions."""
-        return bool(self.settings.labels and self.settings.labels.caption)
+    def traits(self) -> set[Trait]:
+        has: dict[Trait, object] = {
+            "audited": self.audited,
+            "captioned": self.settings.labels and self.settings.labels.caption,
+            "published": self.published,
+        }
+        return {trait for trait, value in has.items() if value}
 
     @property
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:

@@ -1,11 +1,13 @@
 """What the rules ask about a study: files, names and settings, as ordinary functions."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from untold.base.identity import canonical_json, file_digest
 from untold.base.places import find
+from untold.catalogue import figures, tables
 from untold.study.plan import Plan
 from untold.study.schema_base import MODELS, ConfigError
 from untold.study.schema_models import Source
@@ -63,6 +65,45 @@ def alternatives(names: Iterable[str]) -> str:
 def shard_files(plan: Plan, dataset: str, folder: str) -> list[str]:
     """All files of one folder of a dataset, such as ``images`` or ``embeddings/clip``."""
     return [f"{plan.study.results}/{dataset}/{folder}/{shard}.parquet" for shard in plan[dataset].shards(folder)]
+
+
+def by_name(choose: Callable[[Wildcards], Mapping[str, Sequence[str]]]) -> Callable[[Wildcards], str]:
+    """Words of a command line for files that a script takes by name: ``dino= FILE FILE latents= FILE``.
+
+    Parameters
+    ----------
+    choose : callable
+        The files of each name for a job's wildcards; a name may have none.
+    """
+    return lambda wildcards: " ".join(
+        word for name, files in choose(wildcards).items() for word in (f"{name}=", *map(shlex.quote, files))
+    )
+
+
+def flat(choose: Callable[[Wildcards], Mapping[str, Sequence[str]]]) -> Callable[[Wildcards], list[str]]:
+    """The same files as inputs of the job."""
+    return lambda wildcards: [file for files in choose(wildcards).values() for file in files]
+
+
+def table_files(plan: Plan, dataset: str, names: Iterable[str]) -> list[str]:
+    """Where the tables of a dataset are."""
+    return [f"{plan.study.results}/tables/{dataset}-{name}.csv" for name in names]
+
+
+def figure_stems(plan: Plan, dataset: str) -> list[str]:
+    """Where the figures of a dataset are, without ``.svg`` and ``.png``."""
+    return [f"{plan.study.results}/figures/{dataset}-{name}" for name in figures.figures(plan[dataset].scope)]
+
+
+def dataset_outputs(plan: Plan, dataset: str) -> list[str]:
+    """Everything that the default target makes of one dataset."""
+    results = plan.study.results
+    return [
+        *table_files(plan, dataset, tables.tables(plan[dataset].scope)),
+        *(f"{results}/figures/{dataset}-{space}-contact_sheet.png" for space in plan[dataset].picture_spaces),
+        f"{results}/{dataset}/projections.parquet",
+        *(f"{stem}.{kind}" for stem in figure_stems(plan, dataset) for kind in ("svg", "png")),
+    ]
 
 
 def own_files(paths: Iterable[str]) -> list[str]:

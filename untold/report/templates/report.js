@@ -1,15 +1,41 @@
 "use strict";
+/**
+ * What `interactive` in scripts/write_report.py writes; series of numbers are base64 of little-endian bytes.
+ * @typedef {{values: string[], codes: string}} RawFacet
+ * @typedef {{space: string, label: string, prompts: boolean, points: string, clusters?: string,
+ *   methods: Record<string, {x: string, y: string}>}} RawMap
+ * @typedef {{name: string, kind: string, n: number, colours: Record<string, string>, facets: Record<string, RawFacet>,
+ *   text: RawFacet | null, seed: string | null, seeds: number[], sheets: {columns: number, per_sheet: number},
+ *   maps: RawMap[], similarities: {label: string, values: string}[]}} RawDataset
+ *
+ * The same, decoded. A facet has a code for each image, a map has the image (and cluster) of each of its points.
+ * @typedef {{values: string[], codes: Uint16Array}} Facet
+ * @typedef {{x: Uint16Array, y: Uint16Array}} Coordinates
+ * @typedef {{space: string, label: string, prompts: boolean, points: Uint32Array, clusters: Int16Array | null,
+ *   methods: Record<string, Coordinates>}} SpaceMap
+ * @typedef {{index: number, name: string, kind: string, n: number, colours: Record<string, string>,
+ *   facets: Record<string, Facet>, text: Facet | null, seed: Uint16Array, seeds: number[],
+ *   sheets: {columns: number, per_sheet: number}, maps: SpaceMap[],
+ *   similarities: {label: string, values: Int16Array}[], rows: Map<number, number[]> | null}} Dataset
+ */
 (() => {
-const DATA = JSON.parse(document.getElementById("data").textContent);
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b83280", "#8f7a00", "#3a8fc9", "#cc6677", "#7a7f87", "#44aa99", "#b07aa1", "#6b8e23", "#a0522d"];
 const MISSING = -32768;
-const TYPES = {uint16: Uint16Array, int16: Int16Array, uint32: Uint32Array};
 
-/* Text reaches the page only as text nodes and attributes of elements made here, never as markup. */
+/**
+ * Text reaches the page only as text nodes and attributes of elements made here, never as markup.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} attributes `on` are handlers by event, `style` are properties
+ * @param {...(Node | string | null)} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, /** @type {EventListener} */ (handler));
     else if (name === "style") Object.assign(element.style, value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
@@ -18,27 +44,51 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-function decode(text, type) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new TYPES[type](bytes.buffer);
+/**
+ * @template T
+ * @param {string} text
+ * @param {new (buffer: ArrayBuffer) => T} Type
+ */
+function decode(text, Type) {
+  return new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 }
 
-const decodeFacet = (facet) => facet && {values: facet.values, codes: decode(facet.codes, "uint16")};
+/**
+ * @template T, U
+ * @param {Record<string, T>} record
+ * @param {(value: T) => U} change
+ * @returns {Record<string, U>}
+ */
+const mapValues = (record, change) => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+
+/** @param {RawFacet} raw @returns {Facet} */
+const decodeFacet = ({values, codes}) => ({values, codes: decode(codes, Uint16Array)});
+
+/** @param {RawMap} raw @returns {SpaceMap} */
+const decodeMap = (raw) => ({
+  ...raw,
+  points: decode(raw.points, Uint32Array),
+  clusters: raw.clusters === undefined ? null : decode(raw.clusters, Int16Array),
+  methods: mapValues(raw.methods, ({x, y}) => ({x: decode(x, Uint16Array), y: decode(y, Uint16Array)})),
+});
+
+/** @param {RawDataset} raw @param {number} index @returns {Dataset} */
+const decodeDataset = (raw, index) => ({
+  ...raw,
+  index,
+  facets: mapValues(raw.facets, decodeFacet),
+  text: raw.text && decodeFacet(raw.text),
+  seed: decode(raw.seed ?? "", Uint16Array),
+  maps: raw.maps.map(decodeMap),
+  similarities: raw.similarities.map(({label, values}) => ({label, values: decode(values, Int16Array)})),
+  rows: null,
+});
+
+const DATA = /** @type {RawDataset[]} */ (JSON.parse(byId("data").textContent ?? "")).map(decodeDataset);
+/** @param {number} value */
 const number = (value) => value.toFixed(3).replace("-", "\u2212");
 
-for (const [index, d] of DATA.entries()) {
-  d.index = index;
-  for (const name of Object.keys(d.facets)) d.facets[name] = decodeFacet(d.facets[name]);
-  d.text = decodeFacet(d.text);
-  d.seed = d.seed && decode(d.seed, "uint16");
-  for (const s of d.similarities) s.values = decode(s.values, "int16");
-  for (const map of d.maps) {
-    map.points = decode(map.points, "uint32");
-    if (map.clusters) map.clusters = decode(map.clusters, "int16");
-    for (const xy of Object.values(map.methods)) { xy.x = decode(xy.x, "uint16"); xy.y = decode(xy.y, "uint16"); }
-  }
-}
-
+/** @param {Dataset} d @param {number} i @param {number} size @param {string} label */
 function thumb(d, i, size, label) {
   const {columns, per_sheet} = d.sheets, cell = i % per_sheet;
   return make("span", {class: `thumb s${d.index}-${Math.floor(i / per_sheet)}`, role: "img", "aria-label": label, style: {
@@ -46,18 +96,22 @@ function thumb(d, i, size, label) {
     backgroundPosition: `-${(cell % columns) * size}px -${Math.floor(cell / columns) * size}px`}});
 }
 
+/** @param {Dataset} d @param {number} i @returns {[string, string][]} */
 function facts(d, i) {
+  /** @type {[string, string][]} */
   const found = Object.entries(d.facets).map(([name, f]) => [name.replaceAll("_", " "), f.values[f.codes[i]]]);
-  if (d.seed) found.push(["seed", String(d.seeds[d.seed[i]])]);
+  if (d.seeds.length) found.push(["seed", String(d.seeds[d.seed[i]])]);
   return found;
 }
 
+/** @param {Dataset} d @param {number} i */
 const describe = (d, i) => facts(d, i).map(([name, value]) => `${name} ${value}`).join(", ");
-const say = (text) => { document.getElementById("say").textContent = text; };
+/** @param {string} text */
+const say = (text) => { byId("say").textContent = text; };
 
 /* Theme: follows the system until the button is pressed. */
 const root = document.documentElement;
-document.getElementById("theme").addEventListener("click", () => {
+byId("theme").addEventListener("click", () => {
   const dark = root.style.colorScheme ? root.style.colorScheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.style.colorScheme = dark ? "light" : "dark";
   dispatchEvent(new Event("themechange"));
@@ -65,30 +119,34 @@ document.getElementById("theme").addEventListener("click", () => {
 
 /* Tables: a click on a heading sorts, a second one reverses; a field searches. */
 for (const box of document.querySelectorAll(".table")) {
-  const table = box.querySelector("table"), body = table.tBodies[0];
+  const table = /** @type {HTMLTableElement} */ (box.querySelector("table")), body = table.tBodies[0];
+  const heads = [.../** @type {HTMLTableSectionElement} */ (table.tHead).rows[0].cells];
   if (body.rows.length > 14) box.classList.add("tall");
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    if (!head.textContent.trim() || body.rows.length < 2) return;
+  heads.forEach((head, column) => {
+    if (!head.textContent?.trim() || body.rows.length < 2) return;
     const button = make("button", {type: "button"}, head.textContent);
     head.replaceChildren(button);
     head.setAttribute("aria-sort", "none");
     button.addEventListener("click", () => {
       const numeric = [...body.rows].some((row) => row.cells[column].dataset.v !== undefined);
       const down = head.getAttribute("aria-sort") === "none" ? numeric : head.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.rows[0].cells) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+      for (const other of heads) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const value = (row) => numeric ? parseFloat(row.cells[column].dataset.v ?? "nan") : row.cells[column].textContent;
       const sign = down ? -1 : 1;
+      /** @param {HTMLTableRowElement} row */
+      const text = (row) => row.cells[column].textContent ?? "";
+      /** @param {HTMLTableRowElement} row */
+      const amount = (row) => parseFloat(row.cells[column].dataset.v ?? "nan");
+      /** @param {HTMLTableRowElement} a @param {HTMLTableRowElement} b */
       const order = (a, b) => {
-        const x = value(a), y = value(b);
-        if (!numeric) return sign * x.localeCompare(y);
-        if (isNaN(x) || isNaN(y)) return isNaN(x) - isNaN(y);
-        return sign * (x - y);
+        if (!numeric) return sign * text(a).localeCompare(text(b));
+        const x = amount(a), y = amount(b), missing = Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+        return Number.isNaN(x) || Number.isNaN(y) ? missing : sign * (x - y);
       };
       body.append(...[...body.rows].sort(order));
     });
   });
-  if (!("search" in box.dataset)) continue;
+  if (!box.hasAttribute("data-search")) continue;
   const shown = make("span", {class: "count", "aria-live": "polite"});
   const field = make("input", {type: "search", placeholder: "Search activities or categories", "aria-label": "Search the table"});
   field.addEventListener("input", () => {
@@ -97,7 +155,7 @@ for (const box of document.querySelectorAll(".table")) {
     for (const row of body.rows) {
       const text = `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
-      count += !row.hidden;
+      if (!row.hidden) count += 1;
     }
     shown.textContent = `${count} of ${body.rows.length}`;
   });
@@ -105,25 +163,33 @@ for (const box of document.querySelectorAll(".table")) {
 }
 
 /* Quadruplets: every image of an activity, rows are seeds, columns are groups. */
+/** @param {Dataset} d @returns {Map<number, number[]>} */
 function byActivity(d) {
-  if (!d.activityRows) {
-    d.activityRows = new Map();
-    d.facets.activity.codes.forEach((code, i) => {
-      if (!d.activityRows.has(code)) d.activityRows.set(code, []);
-      d.activityRows.get(code).push(i);
-    });
-  }
-  return d.activityRows;
+  if (d.rows) return d.rows;
+  /** @type {Map<number, number[]>} */
+  const rows = new Map();
+  d.facets.activity.codes.forEach((code, i) => {
+    const known = rows.get(code);
+    if (known) known.push(i);
+    else rows.set(code, [i]);
+  });
+  d.rows = rows;
+  return rows;
 }
 
+/** @param {Dataset} d @param {number} activity @param {number} measure @param {number} [chosen] */
 function quadruplet(d, activity, measure, chosen) {
   const groups = d.facets.group, rows = byActivity(d).get(activity) ?? [];
   const columns = [...new Set(rows.map((i) => groups.codes[i]))].sort((a, b) => a - b);
+  /** @type {Map<number, Set<number>>} */
   const groupsOf = new Map();
   for (const i of rows) groupsOf.set(d.seed[i], (groupsOf.get(d.seed[i]) ?? new Set()).add(groups.codes[i]));
+  /** @param {number} seed */
+  const countOf = (seed) => groupsOf.get(seed)?.size ?? 0;
   /* Seeds that only one group has, where others have several, are more of the same: a strip below the table. */
-  const alone = rows.filter((i) => groupsOf.get(d.seed[i]).size === 1), single = alone.length < rows.length ? alone : [];
-  const seeds = [...groupsOf.keys()].filter((s) => !single.length || groupsOf.get(s).size > 1).sort((a, b) => a - b);
+  const alone = rows.filter((i) => countOf(d.seed[i]) === 1), single = alone.length < rows.length ? alone : [];
+  const seeds = [...groupsOf.keys()].filter((s) => !single.length || countOf(s) > 1).sort((a, b) => a - b);
+  /** @param {number} i */
   const words = (i) => d.text ? d.text.values[d.text.codes[i]] : describe(d, i);
   const size = Math.max(48, Math.min(144, Math.floor((Math.min(innerWidth, 900) - 110) / columns.length) - 12));
   const similar = d.similarities[measure];
@@ -144,44 +210,49 @@ function quadruplet(d, activity, measure, chosen) {
       thumb(d, i, Math.min(size, 72), words(i))))));
 }
 
+/** @param {Dataset} d @param {string} facet @param {number} code */
 function tone(d, facet, code) {
   const value = d.facets[facet]?.values[code];
   return (facet === "group" && d.colours[value]) || PALETTE[code % PALETTE.length];
 }
 
+/** @param {Dataset} d @param {(measure: number) => void} pick */
 function measures(d, pick) {
   const select = make("select", {"aria-label": "Similarity shown", on: {change: () => pick(Number(select.value))}},
     ...d.similarities.map((s, k) => make("option", {value: k}, s.label)));
   const dino = d.similarities.findIndex((s) => s.label === "DINO");
-  select.value = Math.max(dino, 0);
+  select.value = String(Math.max(dino, 0));
   return select;
 }
 
 const withQuadruplets = DATA.filter((d) => d.kind === "generated" && d.facets.activity && d.facets.group && d.n);
-const browse = document.getElementById("browse");
+const browse = byId("browse");
 if (withQuadruplets.length) {
-  let d = withQuadruplets[0], activity = 0, measure = 0, select;
+  let d = withQuadruplets[0], activity = 0, measure = 0, select = make("select");
   const place = make("div"), tools = make("div", {class: "tools"});
-  const show = () => { select.value = activity; place.replaceChildren(quadruplet(d, activity, measure)); };
+  const show = () => { select.value = String(activity); place.replaceChildren(quadruplet(d, activity, measure)); };
+  /** @param {number} by */
   const step = (by) => { activity = (activity + by + d.facets.activity.values.length) % d.facets.activity.values.length; show(); };
+  /** @param {Dataset} chosen */
   const open = (chosen) => {
     d = chosen; activity = 0;
     select = make("select", {"aria-label": "Activity", on: {change: () => { activity = Number(select.value); show(); }}},
       ...d.facets.activity.values.map((name, k) => make("option", {value: k}, name)));
     const similar = measures(d, (k) => { measure = k; show(); });
     measure = Number(similar.value);
-    const datasets = withQuadruplets.length < 2 ? null : make("select", {"aria-label": "Dataset", on: {change: (event) => open(withQuadruplets[event.target.value])}},
+    const datasets = withQuadruplets.length < 2 ? null : make("select", {"aria-label": "Dataset", on: {change: (/** @type {Event} */ event) => open(withQuadruplets[Number(/** @type {HTMLSelectElement} */ (event.target).value)])}},
       ...withQuadruplets.map((other, k) => make("option", {value: k, selected: other === d}, other.name)));
-    tools.replaceChildren(...[datasets, make("button", {type: "button", "aria-label": "Previous activity", on: {click: () => step(-1)}}, "←"), select,
-      make("button", {type: "button", "aria-label": "Next activity", on: {click: () => step(1)}}, "→"), similar].filter(Boolean));
+    tools.replaceChildren(...(datasets ? [datasets] : []), make("button", {type: "button", "aria-label": "Previous activity", on: {click: () => step(-1)}}, "←"), select,
+      make("button", {type: "button", "aria-label": "Next activity", on: {click: () => step(1)}}, "→"), similar);
     show();
   };
   open(d);
   browse.append(tools, place);
   browse.hidden = false;
-} else for (const element of document.querySelectorAll(".if-quadruplets")) element.hidden = true;
+} else for (const element of document.querySelectorAll(".if-quadruplets")) element.setAttribute("hidden", "");
 
-const dialog = document.getElementById("detail");
+const dialog = /** @type {HTMLDialogElement} */ (byId("detail"));
+/** @param {Dataset} d @param {number} i */
 function openDetail(d, i) {
   const close = make("button", {type: "button", class: "close", on: {click: () => dialog.close()}}, "Close");
   if (d.facets.activity && d.facets.group) {
@@ -196,6 +267,7 @@ function openDetail(d, i) {
 }
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
+/** @param {Dataset} d @param {number} i */
 function card(d, i) {
   const list = make("dl");
   const rows = facts(d, i);
@@ -204,24 +276,41 @@ function card(d, i) {
   return list;
 }
 
-/* Explorer: points on a canvas, drawn only when they move; the ring around one of them is an element. */
+/**
+ * Explorer: points on a canvas, drawn only when they move; the ring around one of them is an element.
+ * @param {HTMLElement} holder
+ */
 function explorer(holder) {
   const sets = DATA.filter((d) => d.maps.some((map) => Object.keys(map.methods).length));
   if (!sets.length) return;
-  let d, map, xy, colourBy, shown = [], at = -1, view, filters;
+  /** @type {Dataset} */
+  let d;
+  /** @type {SpaceMap} */
+  let map;
+  /** @type {Coordinates} */
+  let xy;
+  let colourBy = "cluster", at = -1, view = {x: 32767, y: 32767, k: 1};
+  /** @type {number[]} */
+  let shown = [];
+  /** @type {Record<string, (image: number) => boolean>} */
+  let filters = {};
+
   const canvas = make("canvas", {tabindex: "0", role: "application", "aria-label": "Map of the images; arrow keys move from point to point, Enter opens"});
   const ring = make("div", {class: "ring", hidden: true}), tip = make("div", {class: "tip", hidden: true}), panel = make("div", {class: "panel"});
-  const zoom = make("div", {class: "zoom"}, ...[["+", "Zoom in", 1.5], ["\u2212", "Zoom out", 1 / 1.5], ["⟲", "Whole map", 0]].map(([text, label, by]) =>
+  const zoom = make("div", {class: "zoom"}, .../** @type {[string, string, number][]} */ ([["+", "Zoom in", 1.5], ["\u2212", "Zoom out", 1 / 1.5], ["⟲", "Whole map", 0]]).map(([text, label, by]) =>
     make("button", {type: "button", "aria-label": label, on: {click: () => scale(by)}}, text)));
   holder.append(make("div", {class: "explorer"}, make("div", {class: "stage"}, canvas, ring, zoom, tip), panel));
   holder.hidden = false;
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 
   const reset = () => { view = {x: 32767, y: 32767, k: 1}; };
   const size = () => ({w: canvas.clientWidth, h: canvas.clientHeight});
   const unit = () => { const {w, h} = size(); return view.k * 0.94 / 65535 * Math.min(w, h * 1.25); };
+  /** @param {number} k */
   const px = (k) => size().w / 2 + (xy.x[k] - view.x) * unit();
+  /** @param {number} k */
   const py = (k) => size().h / 2 + (xy.y[k] - view.y) * unit() * 0.8;
+  /** @param {number} by @param {number} [fx] @param {number} [fy] */
   const scale = (by, fx, fy) => {
     if (!by) reset();
     else {
@@ -233,7 +322,9 @@ function explorer(holder) {
     redraw();
   };
 
-  const code = (k) => colourBy === "cluster" ? map.clusters[k] : d.facets[colourBy].codes[map.points[k]];
+  /** @param {number} k */
+  const code = (k) => colourBy === "cluster" ? map.clusters?.[k] ?? -1 : d.facets[colourBy].codes[map.points[k]];
+  /** @param {number} c */
   const colour = (c) => colourBy === "cluster" ? (c < 0 ? "#9aa0a8" : PALETTE[c % PALETTE.length]) : tone(d, colourBy, c);
   const radius = () => Math.max(1.6, Math.min(5, 160 / Math.sqrt(map.points.length))) * Math.min(2, Math.sqrt(view.k));
   let waiting = false;
@@ -244,12 +335,15 @@ function explorer(holder) {
     if (!w || !h) return; // printed, or in a folded part
     if (canvas.width !== Math.round(w * ratio)) canvas.width = Math.round(w * ratio);
     if (canvas.height !== Math.round(h * ratio)) canvas.height = Math.round(h * ratio);
-    const u = unit(), ox = w / 2 - view.x * u, oy = h / 2 - view.y * u * 0.8, dots = disc(radius() * ratio), tones = new Map();
+    const u = unit(), ox = w / 2 - view.x * u, oy = h / 2 - view.y * u * 0.8, dots = disc(radius() * ratio);
+    /** @type {Map<number, number>} */
+    const tones = new Map();
     const image = context.createImageData(canvas.width, canvas.height);
     for (const k of shown) {
       const c = code(k);
-      if (!tones.has(c)) tones.set(c, parseInt(colour(c).slice(1), 16));
-      blend(image, dots, tones.get(c), (ox + xy.x[k] * u) * ratio, (oy + xy.y[k] * u * 0.8) * ratio);
+      const tone = tones.get(c) ?? parseInt(colour(c).slice(1), 16);
+      tones.set(c, tone);
+      blend(image, dots, tone, (ox + xy.x[k] * u) * ratio, (oy + xy.y[k] * u * 0.8) * ratio);
     }
     context.putImageData(image, 0, 0);
     encircle();
@@ -262,7 +356,10 @@ function explorer(holder) {
     Object.assign(ring.style, {width: `${side}px`, height: `${side}px`, left: `${px(at) - side / 2}px`, top: `${py(at) - side / 2}px`});
   }
 
-  /* Opacity of a dot's pixels, with a soft edge. */
+  /**
+   * Opacity of a dot's pixels, with a soft edge.
+   * @param {number} radius
+   */
   function disc(radius) {
     const side = Math.ceil(2 * radius + 2), opacity = new Float32Array(side * side), middle = (side - 1) / 2;
     for (let i = 0; i < opacity.length; i++) {
@@ -272,7 +369,11 @@ function explorer(holder) {
     return {side, opacity};
   }
 
-  /* Pixel by pixel, since 20 000 calls of drawImage take ten times as long without a GPU. */
+  /**
+   * Pixel by pixel, since 20 000 calls of drawImage take ten times as long without a GPU.
+   * @param {ImageData} image @param {{side: number, opacity: Float32Array}} dot @param {number} tone
+   * @param {number} x @param {number} y
+   */
   function blend({data, width, height}, {side, opacity}, tone, x, y) {
     const left = Math.round(x - side / 2), top = Math.round(y - side / 2), red = tone >> 16, green = tone >> 8 & 255, blue = tone & 255;
     for (let j = Math.max(0, -top); j < Math.min(side, height - top); j++) {
@@ -297,6 +398,7 @@ function explorer(holder) {
     redraw();
   }
 
+  /** @param {number} x @param {number} y @param {number} reach */
   function nearestTo(x, y, reach) {
     const {w, h} = size(), u = unit(), mx = view.x + (x - w / 2) / u, my = view.y + (y - h / 2) / u / 0.8;
     let best = -1, least = reach * reach;
@@ -307,6 +409,7 @@ function explorer(holder) {
     return best;
   }
 
+  /** @param {number} k @param {boolean} [aloud] */
   function point(k, aloud) {
     if (k === at) return;
     at = k;
@@ -323,13 +426,14 @@ function explorer(holder) {
     encircle();
   }
 
+  /** @type {{x: number, y: number, moved: boolean, touch: boolean} | null} */
   let drag = null;
   canvas.addEventListener("pointerdown", (event) => { drag = {x: event.offsetX, y: event.offsetY, moved: false, touch: event.pointerType === "touch"}; });
   canvas.addEventListener("pointermove", (event) => {
     if (drag && !drag.touch && event.buttons) {
       const dx = event.offsetX - drag.x, dy = event.offsetY - drag.y;
       if (drag.moved || Math.hypot(dx, dy) > 4) {
-        drag = {x: event.offsetX, y: event.offsetY, moved: true};
+        drag = {x: event.offsetX, y: event.offsetY, moved: true, touch: false};
         const u = unit();
         view.x -= dx / u; view.y -= dy / u / 0.8;
         point(-1);
@@ -352,7 +456,7 @@ function explorer(holder) {
     scale(Math.exp(-event.deltaY / 300), event.offsetX, event.offsetY);
   }, {passive: false});
   canvas.addEventListener("keydown", (event) => {
-    const way = {ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1]}[event.key];
+    const way = /** @type {Record<string, [number, number]>} */ ({ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1]})[event.key];
     if (way) {
       event.preventDefault();
       if (at < 0) return point(shown.length ? nearestTo(size().w / 2, size().h / 2, 1e5) : -1, true);
@@ -375,13 +479,19 @@ function explorer(holder) {
 
   const count = make("p", {class: "count", "aria-live": "polite"});
   let last = 0;
+  /**
+   * A menu behind its label.
+   * @param {string} label @param {[string | number, string][]} options keys and texts
+   * @param {string | number} value @param {(key: string) => void} pick
+   */
   const choice = (label, options, value, pick) => {
     const id = `choice-${last++}`;
     const select = make("select", {id, on: {change: () => pick(select.value)}}, ...options.map(([key, text]) => make("option", {value: key}, text)));
-    select.value = value;
+    select.value = String(value);
     return [make("label", {for: id}, label), select];
   };
 
+  /** @param {string} name @param {string} method */
   function openMap(name, method) {
     map = d.maps.find((other) => other.space === name) ?? d.maps[0];
     const methods = Object.keys(map.methods);
@@ -391,6 +501,7 @@ function explorer(holder) {
     filter();
   }
 
+  /** @param {number} index */
   function openSet(index) {
     d = sets[index];
     d.maps = d.maps.filter((other) => Object.keys(other.methods).length);
@@ -403,7 +514,8 @@ function explorer(holder) {
     const relegend = () => {
       legend.replaceChildren();
       if (few.some(([name, f]) => name === colourBy && f.values.length <= 8)) return;
-      const names = colourBy === "cluster" ? [...new Set(map.clusters)].sort((a, b) => a - b).map((c) => [c, c < 0 ? "in no cluster" : `cluster ${c}`])
+      /** @type {[number, string][]} */
+      const names = colourBy === "cluster" ? [...new Set(map.clusters ?? [])].sort((a, b) => a - b).map((c) => [c, c < 0 ? "in no cluster" : `cluster ${c}`])
         : d.facets[colourBy].values.map((value, c) => [c, value]);
       legend.append(...names.map(([c, text]) => make("li", {}, make("span", {class: "dot", style: {background: colour(c)}}), text)));
     };
@@ -411,8 +523,9 @@ function explorer(holder) {
     if (sets.length > 1) controls.push(...choice("Dataset", sets.map((s, k) => [k, s.name]), index, (k) => openSet(Number(k))));
     controls.push(...choice("Space", d.maps.map((m) => [m.space, m.label]), first, (name) => { space = name; reset(); openMap(space, method); relegend(); }));
     controls.push(...choice("Map", [["umap", "UMAP"], ["tsne", "t-SNE"]], method, (name) => { method = name; reset(); openMap(space, method); }));
-    controls.push(...choice("Colour", [...few.map(([name]) => [name, name.replaceAll("_", " ")]), ["cluster", "k-means cluster"]], colourBy,
+    controls.push(...choice("Colour", [...few.map(([name]) => /** @type {[string, string]} */ ([name, name.replaceAll("_", " ")])), ["cluster", "k-means cluster"]], colourBy,
       (name) => { colourBy = name === "cluster" && !map.clusters ? colourBy : name; recolour(); relegend(); redraw(); }));
+    /** @type {[string, number, HTMLElement][]} */
     const dots = [];
     const recolour = () => { for (const [name, c, element] of dots) element.style.background = name === colourBy ? colour(c) : "var(--muted)"; };
     for (const [name, f] of Object.entries(d.facets)) {
@@ -423,23 +536,24 @@ function explorer(holder) {
         controls.push(make("fieldset", {}, make("legend", {}, label), make("div", {class: "chips"}, ...f.values.map((value, c) => {
           const mark = make("span", {class: "dot"});
           dots.push([name, c, mark]);
-          return make("button", {type: "button", "aria-pressed": "true", on: {click: (event) => {
+          return make("button", {type: "button", "aria-pressed": "true", on: {click: (/** @type {Event} */ event) => {
             if (on.has(c)) on.delete(c); else on.add(c);
-            event.currentTarget.setAttribute("aria-pressed", on.has(c));
+            /** @type {HTMLElement} */ (event.currentTarget).setAttribute("aria-pressed", String(on.has(c)));
             filter();
           }}}, mark, value);
         }))));
       } else if (f.values.length <= 40) {
         let wanted = "";
         filters[name] = (i) => wanted === "" || f.codes[i] === Number(wanted);
-        controls.push(...choice(label, [["", "all"], ...f.values.map((value, c) => [c, value])], "", (value) => { wanted = value; filter(); }));
+        controls.push(...choice(label, [["", "all"], ...f.values.map((value, c) => /** @type {[number, string]} */ ([c, value]))], "", (value) => { wanted = value; filter(); }));
       } else {
+        /** @type {boolean[] | null} */
         let match = null;
         filters[name] = (i) => !match || match[f.codes[i]];
         const id = `choice-${last++}`, list = make("datalist", {id: `${id}-list`}, ...f.values.map((value) => make("option", {value})));
         const field = make("input", {id, type: "search", list: `${id}-list`, placeholder: `any ${label}`, on: {input: () => {
           const word = field.value.trim().toLowerCase();
-          match = word && f.values.map((value) => value.toLowerCase().includes(word));
+          match = word === "" ? null : f.values.map((value) => value.toLowerCase().includes(word));
           filter();
         }}});
         controls.push(make("label", {for: id}, label), field, list);
@@ -455,5 +569,5 @@ function explorer(holder) {
   new ResizeObserver(redraw).observe(canvas);
   addEventListener("themechange", redraw);
 }
-explorer(document.getElementById("explore"));
+explorer(byId("explore"));
 })();

@@ -1,0 +1,30 @@
+"""Without a classifier, an age grid or a planted bias, every table is there and says nothing."""
+
+import pandas as pd
+import yaml
+
+from scripts import locate_neutral
+from tests.conftest import ROOT
+from tests.simulated import GROUPS, study
+from untold.catalogue.tables import tables_of
+from untold.data.check import problems
+from untold.study.schema_analysis import Inference
+
+STUDY = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def test_tables_without_rows_have_no_column_that_the_catalogue_does_not_know(tmp_path):
+    results = study(tmp_path, activities=6, seeds=2, faces=0)
+    inference = Inference(**STUDY["inference"] | {"resamples": 200})
+    tables = [tmp_path / f"people-{name}.csv" for name in tables_of("locate_neutral")]
+    locate_neutral.main(
+        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space=None, inference=inference),
+        similarity=sorted((results / "people" / "similarity").glob("*.parquet")),
+        images=sorted((results / "people" / "images").glob("*.parquet")),
+        predictions=[],
+        planted=[],
+        tables=tables,
+    )
+    frames = {path.stem.removeprefix("people-"): pd.read_csv(path) for path in tables}
+    assert {name for name, frame in frames.items() if len(frame)} == {"nearest", "nearest_activities"}
+    assert [problem for name, frame in frames.items() for problem in problems(name, frame, GROUPS)] == []

@@ -1,0 +1,25 @@
+"""Similarities between two vectors: a metric of the catalogue is the function of its name."""
+
+import numpy as np
+
+from untold.data.vectors import unit
+
+
+def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cosine between vectors of two lists, pair by pair (method.md section 3).
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n, dim)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In [-1, 1], in the precision of the vectors.
+
+    Raises
+    ------
+    ValueError
+        If a vector has zero norm.
+    """
+    return np.einsum("ij,ij->i", unit(x), unit(y))
