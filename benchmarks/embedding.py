@@ -2,7 +2,7 @@
 
 Run ``python -m benchmarks.embedding`` in the root of the repository: CLIP ViT-B/32, DINO ViT-S/16 and ResNet-50 in full
 size with random weights (they time like trained ones; nothing is downloaded), from 768-pixel PNG files. Then vectors in
-Parquet, ours against ``list<float>`` with the defaults. Goals 4, 5 and 7 of performance.md.
+Parquet, ours against ``list<float>`` with the defaults. Goals of docs/performance.md.
 
 The original study's way, after its published notebook (hunsao/embeddings-age-bias-analysis): transformers, one image at
 a time; DINO and its preprocessing loaded for every image and again for every pair of the split product; ResNet-50 and

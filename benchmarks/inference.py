@@ -1,8 +1,8 @@
 """Time the statistics: against a Python double loop, and at the size of a full study.
 
-Run ``OMP_NUM_THREADS=2 python -m benchmarks.inference`` in the root of the repository. Goals (performance.md,
-row 8, and issue 5): 100 times the double loop at 2 000 images and 10 000 resamples; 512 activities x 4 groups
-x 16 seeds x 8 spaces with 10 000 resamples in under 60 s and 2 GB.
+Run ``OMP_NUM_THREADS=2 python -m benchmarks.inference`` in the root of the repository. Goals: 100 times the double
+loop at 2 000 images and 10 000 resamples; 512 activities x 4 groups x 16 seeds x 8 spaces with 10 000 resamples in
+under 60 s and 2 GB.
 """
 
 import resource

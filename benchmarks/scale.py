@@ -68,7 +68,7 @@ def fake(folder: Path, values: dict) -> None:
         (folder / "pictures").mkdir(exist_ok=True)
         Image.fromarray(noise).resize((768, 768)).save(folder / pictures[-1])
     pool = np.random.default_rng(0).standard_normal(2**23, np.float32)
-    for shard, activities in plan.synthesis("people").items():
+    for shard, activities in plan["people"].synthesis.items():
         seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
         prompts = write_prompts(activities, settings.prompts, seeds, (), settings.synthesis.noise)
         write_table(results / "prompts" / f"{shard}.parquet", prompts)

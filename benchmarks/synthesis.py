@@ -3,8 +3,8 @@
 Run ``python -m benchmarks.synthesis --device cuda`` in the root of the repository: SDXL's full architecture with
 random weights (they time like trained ones; nothing is downloaded; 7 GB of disk). ``--device cpu`` does the same with
 the embedded miniature, or with ``--architecture sdxl`` in full size (20 GB of memory, and patience). Steady state: the
-model is loaded, compiled and warm, prompts are embedded; denoising, decoding and writing count. Goals 1, 2, 3 and 6 of
-performance.md.
+model is loaded, compiled and warm, prompts are embedded; denoising, decoding and writing count. Goals are in
+docs/performance.md.
 """
 
 import json

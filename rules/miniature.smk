@@ -10,7 +10,7 @@ WORLD = "resources/miniature"
 TRAINING = f"{WORLD}/training"
 TRUTH = [f"{WORLD}/world.csv", f"{WORLD}/world.json", f"{WORLD}/sprites.png"]
 RECIPE = yaml.safe_load(Path(workflow.basedir, "config/miniature.yaml").read_text())
-# performance.md: large tensors allocated anew in every step cost page faults.
+# docs/performance.md: large tensors allocated anew in every step cost page faults.
 MALLOC = "env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 "
 
 

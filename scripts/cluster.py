@@ -13,7 +13,7 @@ from untold.data.spaces import LARGEST, read_space
 from untold.structure.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives
 from untold.study.schema_analysis import Clusters
 
-COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (method.md section 10 allows PCA-50)
+COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (docs/method.md section 10 allows PCA-50)
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

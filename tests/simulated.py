@@ -24,6 +24,7 @@ from scripts import (
     write_prompts,
 )
 from untold.base.identity import digest, file_digest
+from untold.catalogue.tables import tables_of
 from untold.data.parquet import read_table, write_arrays, write_table
 from untold.study.schema_analysis import Clusters, Inference, Projections
 
@@ -60,37 +61,6 @@ PEOPLE_SPACES = {
     "latents": ("latents", "latents", "key"),
 }
 FACES_SPACES = {name: PEOPLE_SPACES[name] for name in ("clip_image", "dino")}
-INFERENCE_TABLES = [
-    "group_means",
-    "chi_square",
-    "original_table",
-    "contrasts",
-    "contrasts_adherent",
-    "net_of_placebo",
-    "trend",
-    "categories",
-    "activities",
-    "equivalence",
-    "variance",
-    "seeds_needed",
-    "specifications",
-    "specifications_summary",
-]
-POSITION_TABLES = [
-    "nearest",
-    "nearest_activities",
-    "implied_age",
-    "age_shares",
-    "age_shares_activities",
-    "adherence",
-    "confusion",
-    "calibration",
-    "recovery",
-    "recovery_points",
-]
-ATTRIBUTE_TABLES = [
-    f"attributes_{name}" for name in ("summary", "thresholds", "errors", "confusion", "gaps", "calibration")
-]
 SHARD = "0000-of-0001.parquet"
 
 
@@ -151,26 +121,20 @@ def people(results: Path, rng: np.random.Generator) -> None:
 
     manifests, similarity = [folder / "images" / SHARD], folder / "similarity" / SHARD
     vectors = {name: folder / "embeddings" / name / SHARD for name in ("clip", "dino", "resnet50")}
-    every = [*vectors.values(), folder / "embeddings" / "clip_text" / SHARD, folder / "latents" / SHARD]
     measure_similarity.main(
-        settings=measure_similarity.Settings(
-            dataset="people",
-            vectors={"clip": "clip_image", "dino": "dino", "resnet50": "resnet50"},
-            texts=["clip"],
-            tokens=["dino"],
-        ),
+        settings=measure_similarity.Settings(dataset="people"),
         images=manifests,
         latents=[folder / "latents" / SHARD],
-        vectors=list(vectors.values()),
-        texts=[folder / "embeddings" / "clip_text" / SHARD],
-        tokens=[folder / "embeddings" / "dino_tokens" / SHARD],
+        vectors={"clip_image": [vectors["clip"]], "dino": [vectors["dino"]], "resnet50": [vectors["resnet50"]]},
+        texts={"clip_text": [folder / "embeddings" / "clip_text" / SHARD]},
+        tokens={"dino": [folder / "embeddings" / "dino_tokens" / SHARD]},
         similarity=similarity,
     )
-    spaces = {name: (place, column) for name, (place, column, key) in PEOPLE_SPACES.items() if key == "key"}
+    spaces = {name: column for name, (_, column, key) in PEOPLE_SPACES.items() if key == "key"}
     measure_reference.main(
         settings=measure_reference.Settings(dataset="people", spaces=spaces, inference=INFERENCE),
         images=manifests,
-        vectors=every,
+        vectors={name: [folder / PEOPLE_SPACES[name][0] / SHARD] for name in spaces},
         **table_files(results, "people", reference="reference", crossed="cross_seed"),
     )
     score_prompts.main(
@@ -192,15 +156,17 @@ def people(results: Path, rng: np.random.Generator) -> None:
         reference=results / "tables" / "people-reference.csv",
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],
-        tables=tables(results, "people", INFERENCE_TABLES),
+        tables=tables(results, "people", tables_of("infer")),
     )
     locate_neutral.main(
-        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space="clip_image", inference=INFERENCE),
+        settings=locate_neutral.Settings(
+            dataset="people", groups=GROUPS, space="clip_image", planted=[], inference=INFERENCE
+        ),
         similarity=[similarity],
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],
         planted=[planted],
-        tables=tables(results, "people", POSITION_TABLES),
+        tables=tables(results, "people", tables_of("locate_neutral")),
     )
     structure(results, "people", PEOPLE_SPACES, ["group", "category"], {})
 
@@ -240,7 +206,7 @@ def faces(results: Path, rng: np.random.Generator) -> None:
         settings=audit_attributes.Settings(dataset="faces", **chosen),
         images=[folder / "images" / SHARD],
         predictions=folder / "predictions" / "clip.parquet",
-        tables=tables(results, "faces", ATTRIBUTE_TABLES),
+        tables=tables(results, "faces", tables_of("audit_attributes")),
     )
     structure(results, "faces", FACES_SPACES, labels, {"smile (zero-shot)": ("smile", "smile_words")})
     describe_captions.main(
@@ -298,13 +264,13 @@ def structure(
     pictures = [space for space, (_, _, key) in spaces.items() if key == "key"]
     compare_clusters.main(
         settings=compare_clusters.Settings(dataset=dataset, spaces=pictures),
-        clusters=[folder / "clusters" / f"{space}.parquet" for space in pictures],
+        clusters={space: [folder / "clusters" / f"{space}.parquet"] for space in pictures},
         **table_files(results, dataset, compared="agreement"),
     )
     project.main(
-        settings=project.Settings(projections=PROJECTIONS, spaces=dict(spaces)),
+        settings=project.Settings(projections=PROJECTIONS, spaces={name: about[1:] for name, about in spaces.items()}),
         images=manifests,
-        vectors=[folder / place / SHARD for place, _, _ in spaces.values()],
+        vectors={name: [folder / place / SHARD] for name, (place, _, _) in spaces.items()},
         projections=folder / "projections.parquet",
     )
     list_rejects.main(

@@ -1,4 +1,4 @@
-"""Measure what miniature.md says the miniature must show, and draw sample sheets of it."""
+"""Measure what docs/miniature.md says the miniature must show, and draw sample sheets of it."""
 
 from __future__ import annotations
 

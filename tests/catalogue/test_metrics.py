@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.simulated import GROUPS, INTERVAL, PAIRS
+from tests.simulated import GROUPS, PAIRS
 from untold.catalogue.metrics import METRICS, Metric, of, primary_metrics
 from untold.report import figures, headline
 from untold.report.tables import by_activity, make_table
@@ -16,8 +16,11 @@ from untold.similarity.original import original_table
 from untold.similarity.paired import paired_patches, paired_vectors
 from untold.statistics.contrasts import by_activity as gaps_by_activity
 from untold.statistics.contrasts import contrasts, group_means
+from untold.statistics.resampling import Resampling
 from untold.study.plan import Plan
 from untold.study.schema import parse_study
+
+RESAMPLING = Resampling(200, 99, 0.95, seed=1)
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_a_metric_of_vectors_is_measured_too(monkeypatch):
 
 def test_it_is_tested_shown_and_drawn(made_up):
     long = similarity(made_up.name)
-    gaps = contrasts(long, PAIRS, permutations=99, **INTERVAL)
+    gaps = contrasts(long, PAIRS, RESAMPLING)
     assert gaps["p_adjusted"].notna().all(), "a primary metric is in Holm's family"
     counts = chi_square(long, GROUPS)
     assert counts["p_adjusted"].notna().all()
@@ -74,16 +77,16 @@ def test_it_is_tested_shown_and_drawn(made_up):
 
 def test_it_has_a_row_in_the_original_table(made_up):
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    rows = Plan(parse_study(study, "config.yaml")).original_rows("people")
+    rows = Plan(parse_study(study, "config.yaml"))["people"].original_rows
     assert rows[-2:] == [("dino split", "dino", "patch_maxsim"), ("dino halved", "dino", "halves")]
     long = similarity(made_up.name)
-    table = original_table(group_means(long, **INTERVAL), chi_square(long, GROUPS), GROUPS, rows).set_index("row")
+    table = original_table(group_means(long, RESAMPLING), chi_square(long, GROUPS), GROUPS, rows).set_index("row")
     assert table.loc["dino halved", GROUPS].notna().all()
 
 
 def test_sensitivity_checks_stay_out_of_the_family(made_up):
     assert primary_metrics() == ["cosine", "patch_maxsim", "halves"]
-    gaps = contrasts(similarity("dcr_split"), PAIRS, permutations=99, **INTERVAL)
+    gaps = contrasts(similarity("dcr_split"), PAIRS, RESAMPLING)
     assert gaps["p"].notna().all() and gaps["p_adjusted"].isna().all()
 
 

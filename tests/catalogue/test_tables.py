@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import ROOT
-from tests.simulated import GROUPS, study
+from tests.simulated import GROUPS
 from untold.catalogue import figures, tables
 from untold.catalogue.scope import Scope
 from untold.catalogue.tables import SHARED, TABLES, tables_of
@@ -26,8 +26,8 @@ def check(folder, dataset) -> list[str]:
     return [problem for name, frame in frames.items() for problem in problems(name, frame, GROUPS)]
 
 
-def test_the_simulated_study_is_as_the_catalogue_says(tmp_path):
-    folder = study(tmp_path, activities=6, seeds=2, faces=30) / "tables"
+def test_the_simulated_study_is_as_the_catalogue_says(simulated):
+    folder = simulated / "tables"
     assert check(folder, "people") == [] and check(folder, "faces") == []
 
 

@@ -1,4 +1,4 @@
-"""What the miniature must show (miniature.md), measured on the committed models, and the world it was made from."""
+"""What the miniature must show (docs/miniature.md), measured on the committed models, and the world behind it."""
 
 import json
 

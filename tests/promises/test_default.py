@@ -35,7 +35,7 @@ def test_it_ends_with_page_tables_and_figures(default):
 
 
 def test_the_audit_recovers_the_planted_bias(default):
-    """miniature.md, what it must show: rho of at least 0.9 for one estimator of the young-minus-older share."""
+    """docs/miniature.md, what it must show: rho of at least 0.9 for one estimator of the young-minus-older share."""
     found = table(default, "recovery")
     rho = found[(found["quantity"] == "spearman") & (found["group"] == "young-older")].set_index("estimator")
     assert rho.loc["zero-shot counts", "n"] == 48

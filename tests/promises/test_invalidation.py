@@ -1,4 +1,4 @@
-"""The invalidation table of design.md, line by line, on a finished tiny study.
+"""The table of docs/reruns.md, line by line, on a finished tiny study.
 
 Each case changes one thing and compares the jobs that a dry run announces with the stages that depend on it.
 """

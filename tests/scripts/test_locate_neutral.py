@@ -5,7 +5,7 @@ import yaml
 
 from scripts import locate_neutral
 from tests.conftest import ROOT
-from tests.simulated import GROUPS, study
+from tests.simulated import GROUPS
 from untold.catalogue.tables import tables_of
 from untold.data.check import problems
 from untold.study.schema_analysis import Inference
@@ -13,12 +13,12 @@ from untold.study.schema_analysis import Inference
 STUDY = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 
-def test_tables_without_rows_have_no_column_that_the_catalogue_does_not_know(tmp_path):
-    results = study(tmp_path, activities=6, seeds=2, faces=0)
+def test_tables_without_rows_have_no_column_that_the_catalogue_does_not_know(simulated, tmp_path):
+    results = simulated
     inference = Inference(**STUDY["inference"] | {"resamples": 200})
     tables = [tmp_path / f"people-{name}.csv" for name in tables_of("locate_neutral")]
     locate_neutral.main(
-        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space=None, inference=inference),
+        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space=None, planted=[], inference=inference),
         similarity=sorted((results / "people" / "similarity").glob("*.parquet")),
         images=sorted((results / "people" / "images").glob("*.parquet")),
         predictions=[],

@@ -1,4 +1,4 @@
-"""Known answers of method.md sections 3 and 4, and pairs that are incomplete."""
+"""Known answers of docs/method.md sections 3 and 4, and pairs that are incomplete."""
 
 import numpy as np
 import pandas as pd

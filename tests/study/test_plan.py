@@ -10,7 +10,7 @@ import yaml
 
 from tests.conftest import ROOT
 from untold.study.activities import COLUMNS
-from untold.study.plan import Plan, Space
+from untold.study.plan import Plan, Space, identity
 from untold.study.schema import parse_study
 from untold.study.schema_base import ConfigError
 from untold.study.schema_encoders import Timm
@@ -67,34 +67,34 @@ def ids(shards: dict) -> dict[str, list[str]]:
 
 
 def test_every_activity_is_in_one_shard(values):
-    shards = ids(plan(values).synthesis("people"))
+    shards = ids(plan(values)["people"].synthesis)
     assert sorted(name for shard in shards.values() for name in shard) == sorted(f"activity-{n}" for n in range(60))
     assert all(shards.values()), "a shard without activities is no job"
 
 
 def test_an_embedding_shard_covers_whole_synthesis_shards_and_each_once(values):
     made = plan(values)
-    covered = [shard for name in made.embedding_shards("people") for shard in made.covered("people", name)]
-    assert sorted(covered) == sorted(made.synthesis("people"))
+    covered = [shard for name in made["people"].embedding_shards for shard in made["people"].covered(name)]
+    assert sorted(covered) == sorted(made["people"].synthesis)
 
 
 def test_an_added_activity_touches_one_synthesis_and_one_embedding_shard(values, tmp_path):
     before = plan(values)
     table(tmp_path, 60, "something-new")
     after = plan(values)
-    old, new = ids(before.synthesis("people")), ids(after.synthesis("people"))
+    old, new = ids(before["people"].synthesis), ids(after["people"].synthesis)
     changed = [name for name in new if new[name] != old.get(name)]
     assert len(changed) == 1
     assert set(new[changed[0]]) - set(old.get(changed[0], [])) == {"something-new"}
-    touched = [name for name in after.embedding_shards("people") if changed[0] in after.covered("people", name)]
+    touched = [name for name in after["people"].embedding_shards if changed[0] in after["people"].covered(name)]
     assert len(touched) == 1
 
 
 def test_the_order_of_the_table_does_not_move_an_activity(values, tmp_path):
-    before = ids(plan(values).synthesis("people"))
+    before = ids(plan(values)["people"].synthesis)
     head, *rows = (tmp_path / "activities.csv").read_text().splitlines()
     (tmp_path / "activities.csv").write_text("\n".join([head, *reversed(rows)]) + "\n")
-    after = ids(plan(values).synthesis("people"))
+    after = ids(plan(values)["people"].synthesis)
     assert {name: set(shard) for name, shard in after.items()} == {name: set(shard) for name, shard in before.items()}
 
 
@@ -103,33 +103,33 @@ def test_a_model_is_its_content_whatever_its_place_and_age(values, tmp_path):
     shutil.copytree(source.path, tmp_path / "elsewhere")
     other = source.model_copy(update={"path": str(tmp_path / "elsewhere")})
     os.utime(tmp_path / "elsewhere" / "config.json", (0, 0))
-    assert Plan.identity(other) == Plan.identity(source)
+    assert identity(other) == identity(source)
     shutil.copytree(source.path, tmp_path / "changed")
     (tmp_path / "changed" / "config.json").write_text("{ }")
-    assert Plan.identity(source.model_copy(update={"path": str(tmp_path / "changed")})) != Plan.identity(source)
+    assert identity(source.model_copy(update={"path": str(tmp_path / "changed")})) != identity(source)
     shutil.copytree(source.path, tmp_path / "renamed")
     (tmp_path / "renamed" / "config.json").rename(tmp_path / "renamed" / "other.json")
-    assert Plan.identity(source.model_copy(update={"path": str(tmp_path / "renamed")})) != Plan.identity(source)
+    assert identity(source.model_copy(update={"path": str(tmp_path / "renamed")})) != identity(source)
 
 
 def test_a_hub_model_is_its_commit_and_needs_no_folder(values):
     values["models"]["miniature"]["source"] = {"repository": "owner/name", "revision": "a" * 40}
-    assert Plan.identity(plan(values).study.models["miniature"].source) == f"owner/name@{'a' * 40}"
+    assert identity(plan(values).study.models["miniature"].source) == f"owner/name@{'a' * 40}"
 
 
 def test_a_folder_is_the_names_and_sizes_of_its_files(values, tmp_path):
     before = plan(values)
-    shards = before.embedding_shards("faces")
-    prints = {shard: before.fingerprint("faces", shard) for shard in shards}
+    shards = before["faces"].embedding_shards
+    prints = {shard: before["faces"].fingerprint(shard) for shard in shards}
     faces = tmp_path / "faces"
     for file in faces.rglob("*.jpg"):
         os.utime(file, (0, 0))
-    assert {shard: plan(values).fingerprint("faces", shard) for shard in shards} == prints, "touched files"
+    assert {shard: plan(values)["faces"].fingerprint(shard) for shard in shards} == prints, "touched files"
     (faces / "30_1_0_x.jpg").write_bytes(b"new")
     after = plan(values)
-    assert sum(after.fingerprint("faces", shard) != prints[shard] for shard in shards) == 1, "one file, one shard"
+    assert sum(after["faces"].fingerprint(shard) != prints[shard] for shard in shards) == 1, "one file, one shard"
     (faces / "30_1_0_x.jpg").write_bytes(b"longer")
-    assert sum(plan(values).fingerprint("faces", s) != after.fingerprint("faces", s) for s in shards) == 1
+    assert sum(plan(values)["faces"].fingerprint(s) != after["faces"].fingerprint(s) for s in shards) == 1
 
 
 def test_spaces_of_images_that_are_made_and_of_images_that_exist(values):
@@ -141,16 +141,16 @@ def test_spaces_of_images_that_are_made_and_of_images_that_exist(values):
     }
     del values["datasets"]["faces"]["encoders"]
     made = plan(values)
-    assert made.spaces("people") == {
+    assert made["people"].spaces == {
         "clip_image": Space("embeddings/clip"),
         "dino": Space("embeddings/dino"),
         "resnet50": Space("embeddings/resnet50"),
         "clip_text": Space("embeddings/clip_text", key="prompt_key"),
         "latents": Space("latents", column="latents"),
     }
-    assert "vae" in made.spaces("faces") and "latents" not in made.spaces("faces"), "never mixed (method.md 2)"
-    assert made.tokens("people") == ["dino"]
-    assert list(made.encoders("people", Timm)) == ["dino", "resnet50"]
+    assert "vae" in made["faces"].spaces and "latents" not in made["faces"].spaces, "never mixed (docs/method.md)"
+    assert made["people"].tokens == ["dino"]
+    assert list(made["people"].encoders(Timm)) == ["dino", "resnet50"]
 
 
 def test_missing_folders_and_pickles_are_named(values, tmp_path):
@@ -171,7 +171,7 @@ def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
 
 def test_a_broken_link_is_left_to_the_index(values, tmp_path):
     (tmp_path / "faces" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    assert plan(values).files("faces")["broken.jpg"] == -1
+    assert plan(values)["faces"].files["broken.jpg"] == -1
 
 
 def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_works(values, tmp_path):
@@ -182,7 +182,7 @@ def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_work
     text = refusal(values)
     assert "datasets.people.shards.synthesis" in text
     values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set ")[1].split()[0])
-    assert plan(values).synthesis("people")
+    assert plan(values)["people"].synthesis
     values["datasets"]["people"]["prompts"]["groups"] |= {f"g{n}": "x" * 1900 + "{activity}" for n in range(40)}
     values["datasets"]["people"].pop("zero_shot", None)
     assert "datasets.people.prompts" in refusal(values)

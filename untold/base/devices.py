@@ -1,4 +1,4 @@
-"""Where a model runs; one GPU for one job, where a workstation has several (design.md, engine facts)."""
+"""Where a model runs; one GPU for one job, where a workstation has several (docs/design.md, facts about Snakemake)."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def shard_name(index: int, count: int) -> str:
 
 
 def noise_seed(noise: str, activity_id: str, seed: int) -> int:
-    """Seed of an image's generator, 0 <= seed < 2**63 (method.md section 1).
+    """Seed of an image's generator, 0 <= seed < 2**63 (docs/method.md section 1).
 
     ``paired``: a hash of (activity, seed), the same for every group, so that a pair differs by its prompt only.
     ``shared``: the bare seed for every activity.

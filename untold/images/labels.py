@@ -144,7 +144,7 @@ def parse_utkface(name: str) -> dict[str, int | str]:
 
     References
     ----------
-    method.md section 9; Zhang, Song, Qi (2017), https://susanqq.github.io/UTKFace.
+    docs/method.md section 9; Zhang, Song, Qi (2017), https://susanqq.github.io/UTKFace.
     """
     fields = PurePosixPath(name).name.split("_")
     timestamp = re.match(r"\d{8,}", fields[3], re.ASCII) if len(fields) == 4 else None

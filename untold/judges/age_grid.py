@@ -1,4 +1,4 @@
-"""Implied neutral age: where on a grid of ages the images are most like neutral (method.md section 7)."""
+"""Implied neutral age: where on a grid of ages the images are most like neutral (docs/method.md section 7)."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def implied_age(
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
     """
     keys = [*CELL, *by]
     if grid["age"].nunique() < 3:

@@ -1,4 +1,4 @@
-"""Zero-shot attributes from CLIP, and how they err on labelled images (method.md section 9).
+"""Zero-shot attributes from CLIP, and how they err on labelled images (docs/method.md section 9).
 
 Labels of faces are what somebody perceived, and gender is binary in these data sets: reports must say so.
 """
@@ -16,7 +16,7 @@ from untold.statistics.resampling import wilson
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
 
 
-# Published for OpenAI ViT-B/32 on 24 105 UTKFace images (method.md section 9). The threshold is on the
+# Published for OpenAI ViT-B/32 on 24 105 UTKFace images (docs/method.md section 9). The threshold is on the
 # probability of the female keyword: 66 % predicted male at 0.5, of 52 % true, needs a lower one to be mended.
 PUBLISHED = pd.DataFrame(
     [

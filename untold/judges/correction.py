@@ -1,4 +1,4 @@
-"""Age shares of neutral images, corrected for what the zero-shot classifier gets wrong (method.md section 7).
+"""Age shares of neutral images, corrected for what the zero-shot classifier gets wrong (docs/method.md section 7).
 
 `predictions` tables are those of `untold.judges.groups`.
 """
@@ -39,7 +39,7 @@ def unmix(confusion: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def neutral_shares(
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
     """
     rows = []
     for cell, part in predictions.groupby(KEYS):
@@ -132,7 +132,7 @@ def neutral_shares_by_activity(
 
     References
     ----------
-    method.md sections 7 and 8.
+    docs/method.md sections 7 and 8.
     """
     rows = []
     k = len(groups)

@@ -27,7 +27,7 @@ def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def adherence(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
     """
     marked = predictions[predictions["group"].isin(list(groups))]
     value = adheres(marked, groups).astype(float)

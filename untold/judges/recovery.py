@@ -1,4 +1,4 @@
-"""Whether the audit finds the bias that was planted (method.md section 8)."""
+"""Whether the audit finds the bias that was planted (docs/method.md section 8)."""
 
 from collections.abc import Callable
 
@@ -62,7 +62,7 @@ def recovery(planted: pd.DataFrame, estimated: pd.DataFrame, resampling: Resampl
 
     References
     ----------
-    method.md section 8.
+    docs/method.md section 8.
     """
     keys = [name for name in KEYS if name in estimated]
     both = estimated.merge(planted[["activity_id", "group", "planted"]], on=["activity_id", "group"])

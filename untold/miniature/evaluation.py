@@ -52,7 +52,7 @@ def marked_accuracy(
     """Share of marked pictures whose nearest scene has the asked age, and the asked activity.
 
     Every age with each of ``activities`` (row numbers of ``world.csv``) and ``seeds`` seeds; the ages of one
-    activity and seed share their noise (method.md section 1).
+    activity and seed share their noise (docs/method.md section 1).
     """
     asked = [(row, age, seed) for row in activities for age in range(len(AGES)) for seed in range(seeds)]
     phrases = world.activities["activity"]

@@ -1,7 +1,7 @@
 """The miniature world: scenes of people and objects, their captions, and the bias planted in them.
 
 A scene is 64 x 64 pixels: a person upper left, the object of an activity lower right, a pale background
-(miniature.md). Everything but ``draw_sprites`` works from the committed sprite sheet, so only a change of
+(docs/miniature.md). Everything but ``draw_sprites`` works from the committed sprite sheet, so only a change of
 the artwork needs the Noto Color Emoji font.
 """
 
@@ -32,7 +32,7 @@ FACE_PIXELS = {"young": 30, "middle": 36, "older": 36}
 OBJECT_PIXELS = 31
 SHEET_COLUMNS = 18
 
-# The ages that captions may name for each group; the age grid of method.md section 1 falls into the same bins.
+# The ages that captions may name for each group; the age grid of docs/method.md section 1 falls into the same bins.
 YEARS = {"young": (18, 35), "middle": (35, 60), "older": (60, 86)}
 STUDY_WORDS = {
     "young": "25 years-old young",
@@ -206,7 +206,7 @@ def caption(
 ) -> str:
     """A caption that says exactly the attributes given; what is None stays unsaid.
 
-    About half of the captions are the templates of method.md section 1 word for word; the others vary the
+    About half of the captions are the templates of docs/method.md section 1 word for word; the others vary the
     opening, name the age by number, by word or by both (the age grid), or carry a placebo modifier.
 
     Parameters

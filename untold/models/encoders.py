@@ -1,4 +1,4 @@
-"""Image and text encoders: one registry that makes an encoder from its configuration (method.md section 2).
+"""Image and text encoders: one registry that makes an encoder from its configuration (docs/method.md section 2).
 
 Every encoder is loaded from a local folder with safetensors weights, uses the model's own preprocessing, and embeds
 in float32, or in bfloat16 where the configuration asks for it and the processor multiplies in it. The libraries are
@@ -111,7 +111,7 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
 
     References
     ----------
-    performance.md, embedding on a CPU.
+    docs/performance.md, embedding on a CPU.
     """
     if dtype == "bfloat16" and device().type == "cpu" and not fast_bfloat16():
         raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")

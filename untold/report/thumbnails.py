@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 EDGE = 96  # pixels of a thumbnail, fewer when there are many
 LEAST = 40  # below this a person is a blot; 20 000 photographs of it take 9.4 MB
-BUDGET = 2000 * EDGE**2  # pixels of all thumbnails of a dataset: about 4.5 MB (performance.md, goal 11)
+BUDGET = 2000 * EDGE**2  # pixels of all thumbnails of a dataset: about 4.5 MB
 PER_SHEET = 400
 COLUMNS = 20
 PAPER = (238, 238, 238)

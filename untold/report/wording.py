@@ -31,7 +31,7 @@ def space_label(space: str, metric: str = "cosine") -> str:
 def primary_space(spaces: list[str]) -> str | None:
     """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
 
-    Method.md section 11: ``clip_*`` is partly circular, DINO and ResNet are the check.
+    docs/method.md section 2: ``clip_*`` is partly circular, DINO and ResNet are the check.
     """
     seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
     independent = [space for space in seen if not space.endswith("_image")]

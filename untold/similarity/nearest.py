@@ -38,7 +38,7 @@ def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFr
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def nearest_group(
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def nearest_group_by_activity(similarity: pd.DataFrame, groups: Sequence[str], *
 
     References
     ----------
-    method.md section 7.
+    docs/method.md section 7.
     """
     keys = [*CELL, "group", "category", "activity_id"]
     images = nearest_images(similarity, groups)
@@ -144,7 +144,7 @@ def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
 
     Examples
     --------

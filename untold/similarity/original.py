@@ -1,4 +1,4 @@
-"""The results table of the original study: neutral against each group, a row per space (method.md sections 2 to 6)."""
+"""The results table of the original study: neutral against each group, a row per space (docs/method.md)."""
 
 from collections.abc import Sequence
 

@@ -104,7 +104,7 @@ def paired_vectors(
 def paired_patches(
     keys: np.ndarray, tokens: np.ndarray, marked: pd.Series, neutral: pd.Series
 ) -> dict[str, np.ndarray]:
-    """Every metric of patch tokens (method.md section 4), as `paired_vectors` does.
+    """Every metric of patch tokens (docs/method.md section 4), as `paired_vectors` does.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def patch_maxsim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    method.md section 4.
+    docs/method.md section 4.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def patch_maxsim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def maxsim_forward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Mean over the tokens of ``x`` of the best cosine in ``y``; not symmetric (method.md section 4).
+    """Mean over the tokens of ``x`` of the best cosine in ``y``; not symmetric (docs/method.md section 4).
 
     Parameters as for :func:`patch_maxsim`, with the class token.
     """

@@ -1,4 +1,4 @@
-"""Floor and ceiling of a space: what a similarity of 0.8 is to be compared with (method.md section 5).
+"""Floor and ceiling of a space: what a similarity of 0.8 is to be compared with (docs/method.md section 5).
 
 For unit vectors the mean cosine of all pairs inside a set is ``(|sum|^2 - n) / (n (n - 1))``, so that sums
 which grow shard by shard replace the N x N matrix.
@@ -116,7 +116,7 @@ class ReferenceSums:
 
         References
         ----------
-        method.md section 5.
+        docs/method.md section 5.
         """
         names = sorted(self.ceilings)
         ceilings = np.array([self.ceilings[name] for name in names])[:, None]
@@ -151,7 +151,7 @@ class ReferenceSums:
 
         References
         ----------
-        method.md section 5.
+        docs/method.md section 5.
         """
         frame = pd.DataFrame(self.crossed, columns=["activity_id", "group", "value"])
         matrix = frame.pivot(index="activity_id", columns="group", values="value")
@@ -207,7 +207,7 @@ def normalise(
 
     References
     ----------
-    method.md section 5.
+    docs/method.md section 5.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from untold.data.vectors import unit
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Cosine between vectors of two lists, pair by pair (method.md section 3).
+    """Cosine between vectors of two lists, pair by pair (docs/method.md section 3).
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def differences(activities: Mapping[str, pd.DataFrame], resampling: Resampling) 
     activities : mapping of study to DataFrame
         Each study's table ``activities``: the gap of every activity, averaged over its seeds.
     resampling : Resampling
-        Of the BCa bootstrap over activities (method.md section 6).
+        Of the BCa bootstrap over activities (docs/method.md section 6).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Gaps between groups with intervals, tests and effect sizes (method.md section 6).
+"""Gaps between groups with intervals, tests and effect sizes (docs/method.md section 6).
 
 Every function takes the long similarity table (dataset, activity_id, category, seed, group, space, metric,
 value) in any row order and returns a tidy table. What cannot be computed is NaN and ``note`` says why; the
@@ -40,7 +40,7 @@ def group_means(similarity: pd.DataFrame, resampling: Resampling) -> pd.DataFram
 
     References
     ----------
-    method.md sections 3 and 6.
+    docs/method.md sections 3 and 6.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def contrasts(
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def net_of_placebo(
 
     References
     ----------
-    method.md section 1, placebo groups.
+    docs/method.md section 1, placebo groups.
     """
     keys = [name for name in similarity.columns if name not in ("group", "value")]
     placebo = similarity[similarity["group"].isin(placebos)]
@@ -168,7 +168,7 @@ def by_category(
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
     """
     frame = _tested(
         differences(similarity, pairs),
@@ -193,7 +193,7 @@ def by_activity(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, c
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
     """
     keys = [*CELL, "contrast", "category", "activity_id"]
     grouped = differences(similarity, pairs).groupby(keys, observed=True)["value"]
@@ -239,7 +239,7 @@ def page_trend(similarity: pd.DataFrame, order: Sequence[str], resampling: Resam
 
     References
     ----------
-    Page 1963; method.md section 6.
+    Page 1963; docs/method.md section 6.
     """
     if len(order) < 3:
         raise ValueError(f"order: Page's test needs at least three groups, got {list(order)}")
@@ -293,7 +293,7 @@ def equivalence(
 
     References
     ----------
-    Schuirmann 1987; method.md section 6.
+    Schuirmann 1987; docs/method.md section 6.
     """
     if not margin > 0:
         raise ValueError(f"margin: must be positive, got {margin}")

@@ -20,7 +20,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are bootstrapped and differences tested (method.md section 6).
+    """How intervals are bootstrapped and differences tested (docs/method.md section 6).
 
     Attributes
     ----------
@@ -199,7 +199,7 @@ def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool =
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
 
     Examples
     --------
@@ -243,7 +243,7 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def specification_curve(
 
     References
     ----------
-    Simonsohn, Simmons and Nelson 2020, Nature Human Behaviour 4:1208; method.md section 6.
+    Simonsohn, Simmons and Nelson 2020, Nature Human Behaviour 4:1208; docs/method.md section 6.
     """
     choices = [*CELL, "contrast", *(["template"] if "template" in similarity else []), "seeds"]
     gaps = differences(similarity, [pair])

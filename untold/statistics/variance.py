@@ -1,4 +1,4 @@
-"""Where the variance of similarities comes from, and how many seeds a study needs (method.md section 6)."""
+"""Where the variance of similarities comes from, and how many seeds a study needs (docs/method.md section 6)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +50,7 @@ def variance_components(
 
     References
     ----------
-    Henderson 1953, Biometrics 9:226; Searle, Casella and McCulloch 1992, chapter 5; method.md section 6.
+    Henderson 1953, Biometrics 9:226; Searle, Casella and McCulloch 1992, chapter 5; docs/method.md section 6.
     """
     groups = list(dict.fromkeys(group for pair in pairs for group in pair))
     units = ["activity_id", "seed"]
@@ -105,7 +105,7 @@ def seeds_needed(
 
     References
     ----------
-    method.md section 6.
+    docs/method.md section 6.
     """
     if not width > 0:
         raise ValueError(f"width: must be positive, got {width}")

@@ -1,4 +1,4 @@
-"""What captions say about the people in a cluster (method.md section 10).
+"""What captions say about the people in a cluster (docs/method.md section 10).
 
 The word lists are short and ours; they count words, not people, and know English only.
 """

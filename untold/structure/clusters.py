@@ -1,4 +1,4 @@
-"""Clusters of images in the space of an encoder, and whether to believe them (method.md section 10).
+"""Clusters of images in the space of an encoder, and whether to believe them (docs/method.md section 10).
 
 Clusters are made in the L2-normalised space or its leading principal components, never on two coordinates.
 What is too large to compute whole is computed on a random sample, and ``note`` says so; nothing is N x N.

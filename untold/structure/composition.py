@@ -1,4 +1,4 @@
-"""Who is in the clusters: counts, over-representation and association (method.md section 10)."""
+"""Who is in the clusters: counts, over-representation and association (docs/method.md section 10)."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""How diverse sets of images are, compared at equal size (method.md section 10)."""
+"""How diverse sets of images are, compared at equal size (docs/method.md section 10)."""
 
 from collections.abc import Sequence
 

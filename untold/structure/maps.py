@@ -1,4 +1,4 @@
-"""Two-dimensional maps of a space, for display only (method.md section 10)."""
+"""Two-dimensional maps of a space, for display only (docs/method.md section 10)."""
 
 import numpy as np
 import openTSNE

@@ -1,4 +1,4 @@
-"""Near-duplicates, and weights or a keep-list that equalise attributes in clusters (method.md section 10)."""
+"""Near-duplicates, and weights or a keep-list that equalise attributes in clusters (docs/method.md section 10)."""
 
 from collections.abc import Mapping, Sequence
 

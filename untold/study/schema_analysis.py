@@ -8,7 +8,7 @@ from untold.study.schema_base import Name, Seed, Strict
 
 
 class Inference(Strict):
-    """Intervals and tests (method.md section 6)."""
+    """Intervals and tests (docs/method.md section 6)."""
 
     seed: Seed = Field(description="Seed of the resampling.")
     resamples: int = Field(ge=100, le=1_000_000, description="Bootstrap resamples over activities.")
@@ -24,7 +24,7 @@ class Inference(Strict):
 
 
 class Projections(Strict):
-    """Two-dimensional maps, for display only (method.md section 10)."""
+    """Two-dimensional maps, for display only (docs/method.md section 10)."""
 
     seed: Seed = Field(description="Seed of both methods.")
     perplexity: float = Field(ge=2, le=500, description="t-SNE perplexity.")
@@ -39,7 +39,7 @@ class Projections(Strict):
 
 
 class Clusters(Strict):
-    """Clusters in the original space (method.md section 10)."""
+    """Clusters in the original space (docs/method.md section 10)."""
 
     seed: Seed = Field(description="Seed of k-means.")
     k: Annotated[int, Field(ge=2, le=1000)] | None = Field(

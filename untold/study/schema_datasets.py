@@ -46,7 +46,7 @@ class GeneratedDataset(Strict):
     synthesis: Synthesis = Field(description="Sampler settings.")
     shards: GeneratedShards = Field(description="Cut into jobs.")
     zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
-        None, description="Prompts that describe each group, for classifying images by CLIP (method.md section 7)."
+        None, description="Prompts that describe each group, for classifying images by CLIP (docs/method.md section 7)."
     )
     planted: Text | None = Field(
         None, description="CSV of the known shares (id, then one column per group), where the model's bias was planted."
@@ -102,8 +102,8 @@ class FolderDataset(Strict):
     ] = Field(
         default_factory=dict,
         description="For each attribute, classifiers by name: the prompts of each label. A label column has two and is "
-        "audited, the second label being the positive one (method.md section 9). Any other attribute is predicted by "
-        "its first classifier, and clusters are described by it.",
+        "audited, the second label being the positive one (docs/method.md section 9). Any other attribute is predicted "
+        "by its first classifier, and clusters are described by it.",
     )
     balance: list[Text] | None = Field(
         None, description="Attributes whose shares the keep-list makes equal in each cluster; all when left out."

@@ -9,7 +9,7 @@ from untold.study.schema_base import Name, Strict, Text
 
 
 class AgeGrid(Strict):
-    """Prompts that name an age outright, for the implied age of the neutral person (method.md section 7)."""
+    """Prompts that name an age outright, for the implied age of the neutral person (docs/method.md section 7)."""
 
     ages: list[Annotated[int, Field(ge=0, le=120)]] = Field(min_length=3, description="Ages in years.")
     templates: dict[Name, Text] = Field(
@@ -35,7 +35,7 @@ class AgeGrid(Strict):
 
 
 class Prompts(Strict):
-    """The quadruplet, or any neutral prompt and named groups (method.md section 1)."""
+    """The quadruplet, or any neutral prompt and named groups (docs/method.md section 1)."""
 
     neutral: Text = Field(description="Template of the neutral prompt, with `{activity}`.")
     groups: dict[Name, Text] = Field(

@@ -1,4 +1,4 @@
-"""Quadruplets: the neutral prompt and its marked companions (method.md section 1)."""
+"""Quadruplets: the neutral prompt and its marked companions (docs/method.md section 1)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def write_prompts(
     Returns
     -------
     pyarrow.Table
-        Columns of ``SCHEMA``; all wordings of one (activity, seed) have one ``noise_seed`` (method.md section 1).
+        Columns of ``SCHEMA``; all wordings of one (activity, seed) have one ``noise_seed`` (docs/method.md section 1).
     """
     return pa.Table.from_pylist(
         list(_rows(activities, wordings(prompts), prompts.negative, seeds, neutral_seeds, noise)), SCHEMA

@@ -1,7 +1,7 @@
 """A text-to-image pipeline that gives the same picture for the same seed, whatever stands beside it in a batch.
 
 Everything here is about how pixels are made: devices, types, batches, noise, decoding. What to make and where to keep
-it is the concern of ``synthesis.py``.
+it is the concern of ``shard.py``.
 """
 
 import inspect
@@ -336,7 +336,7 @@ class Sampler:
         """Final latents of one batch as the sampler leaves them, shape (len(batch), channels, rows, columns).
 
         Each image has a CPU generator of its own, so its noise depends on its seed only, and the batch is padded to
-        its fixed size, so its rounding does not depend on how many neighbours it has (performance.md, SDXL).
+        its fixed size, so its rounding does not depend on how many neighbours it has (docs/performance.md, SDXL).
         """
         padded = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
         arguments = {

@@ -1,4 +1,4 @@
-"""The images of one shard of prompts: what is in the store is verified, what is missing is made (design.md)."""
+"""The images of one shard of prompts: what is in the store is verified, what is missing is made (docs/design.md)."""
 
 import logging
 from collections import deque

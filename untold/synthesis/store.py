@@ -20,7 +20,7 @@ from untold.base.files import atomic
 from untold.base.identity import canonical_json, digest
 from untold.synthesis.pictures import is_constant
 
-# Level 6 costs several times the time of level 1 for a tenth of the size (performance.md, SDXL).
+# Level 6 costs several times the time of level 1 for a tenth of the size (docs/performance.md, SDXL).
 PNG_LEVEL = 1
 
 
