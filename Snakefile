@@ -57,5 +57,5 @@ onerror:
 rule all:
     default_target: True
     input:
-        study_outputs,
+        study_outputs(PLAN),
     localrule: True

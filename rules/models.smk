@@ -3,10 +3,6 @@
 from untold.study.rules import hub_request
 
 
-def hub_settings(wildcards):
-    return hub_request(PLAN, wildcards.repository, wildcards.revision)
-
-
 # The one rule that does not depend on its code: a revision is what it is by its checksums, and an edited helper must
 # not send a machine without network back to the hub.
 rule fetch_model:
@@ -26,7 +22,7 @@ rule fetch_model:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(240),
     params:
-        settings=as_json(hub_settings),
+        settings=as_json(lambda wildcards: hub_request(PLAN, wildcards.repository, wildcards.revision)),
     message:
         "Fetch {wildcards.repository} at {wildcards.revision}"
     shell:

@@ -30,21 +30,26 @@ NamedFiles = Annotated[dict[str, list[Path]], cyclopts.Parameter(converter=_by_n
 
 
 def run(main: Callable[..., None]) -> None:
-    """Parse ``sys.argv`` by the signature of ``main`` and call it, logging to standard error.
+    """Parse ``sys.argv`` by the signature of ``main`` and call it, logging to standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # No hub is asked for anything while a job runs; fetch_model is the one rule that goes online.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    application(main)()
+
+
+def application(main: Callable[..., None]) -> cyclopts.App:
+    """The command line of ``main``.
 
     A pydantic model is given as JSON and read in JSON mode, so that strict models accept it; a list as several words
     behind its option.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # No hub is asked for anything while a job runs; fetch_model is the one rule that goes online.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     for name, annotation in main.__annotations__.items():
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             parameter = cyclopts.Parameter(converter=_from_json, accepts_keys=False, n_tokens=1)
             main.__annotations__[name] = Annotated[annotation, parameter]
     app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=""))
     app.default(main)
-    app()
+    return app
 
 
 def _from_json(model: type[BaseModel], tokens: Sequence[cyclopts.Token]) -> BaseModel:

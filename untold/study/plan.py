@@ -70,6 +70,7 @@ class DatasetPlan(ABC):
 
     def __init__(self, name: str, settings: GeneratedDataset | FolderDataset, study: Study):
         self.name = name
+        self.settings = settings
         self.study = study
         self._chosen = settings.encoders or list(study.encoders)
 
@@ -164,9 +165,10 @@ class DatasetPlan(ABC):
 class GeneratedPlan(DatasetPlan):
     """A dataset of images made from prompts."""
 
+    settings: GeneratedDataset
+
     def __init__(self, name: str, settings: GeneratedDataset, study: Study):
         super().__init__(name, settings, study)
-        self.settings = settings
         self.groups = list(settings.prompts.groups)
         self.attributes = ["group", "category"]
         self.audited, self.predicted, self.published = {}, {}, {}
@@ -254,6 +256,11 @@ class GeneratedPlan(DatasetPlan):
         return self.texts
 
     @property
+    def planted_files(self) -> list[str]:
+        """The table of known shares, of a model whose bias was planted."""
+        return [self.settings.planted] if self.settings.planted else []
+
+    @property
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:
         """One, that tells the groups."""
         return {"group": {"group": self.settings.zero_shot}} if self.settings.zero_shot else {}
@@ -267,9 +274,10 @@ class GeneratedPlan(DatasetPlan):
 class FolderPlan(DatasetPlan):
     """A dataset of images that exist."""
 
+    settings: FolderDataset
+
     def __init__(self, name: str, settings: FolderDataset, study: Study):
         super().__init__(name, settings, study)
-        self.settings = settings
         self.groups, self.pairs = [], []
         self.attributes = settings.columns
         self.audited = {
