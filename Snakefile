@@ -8,12 +8,15 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/environment.smk"
+
+
 # A file given with --configfile replaces the default study; nothing of the default is merged into it. A study in another
 # folder brings its own, or gets the default.
 if not workflow.overwrite_configfiles:
     own = Path("config/config.yaml")
 
-    configfile: own if own.exists() else Path(workflow.current_basedir, own)
+    configfile: own if own.exists() else ROOT / own
 
 
 include: "rules/common.smk"

@@ -4,9 +4,6 @@ import os
 from pathlib import Path
 
 
-include: "environment.smk"
-
-
 from snakemake.exceptions import WorkflowError
 
 from untold.catalogue.tables import tables_of

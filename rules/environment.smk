@@ -1,11 +1,41 @@
-"""What every rule runs in: the workflow's folder, its code, and what this machine has."""
+"""What all rules run in: the folder of the workflow, its code, and what this machine has."""
 
+import io
 import os
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
-# Inside a module this is the module's folder, whoever includes it; rules/ lies in the workflow's.
-ROOT = Path(workflow.current_basedir).parent
+
+def workflow_folder(rules):
+    """The folder above this file's, on disk.
+
+    Jobs run our packages, so a workflow that Snakemake reads from a repository's host, as snakedeploy writes it, is
+    unpacked from Snakemake's own clone, once for each commit.
+    """
+    if rules.is_local:
+        return Path(rules).parent
+    repository = rules.hosted_repo.repo
+    commit = repository.commit(rules.ref).hexsha
+    folder = Path(".snakemake", "untold", commit).absolute()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unpacked = tempfile.mkdtemp(dir=folder.parent)
+        packed = io.BytesIO()
+        repository.archive(packed, treeish=commit)
+        packed.seek(0)
+        with tarfile.open(fileobj=packed) as files:
+            files.extractall(unpacked, filter="data")
+        try:
+            os.rename(unpacked, folder)
+        except FileExistsError:  # another process was faster
+            pass
+    return folder
+
+
+# Inside a module this is the module's folder, whoever includes it.
+ROOT = workflow_folder(workflow.current_basedir)
 sys.path.insert(0, str(ROOT))
 
 from untold.base.devices import gpu_count
