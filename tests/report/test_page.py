@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import write_report
-from tests.conftest import ROOT
+from tests.photographs import write_photographs
 from tests.report.test_figures import FACES, PEOPLE, contrast, draw
 from tests.simulated import GROUPS, HOSTILE
 from untold.report import headline, thumbnails
@@ -256,11 +256,8 @@ def test_page_and_figures_share_their_palette():
 
 
 @pytest.mark.parametrize(("count", "limit"), [(2000, 6_000_000), (20_000, 10_000_000)])
-def test_photographs_stay_within_the_page(count, limit):
-    folder = ROOT.parent / "shared" / "data" / "open_images"
-    photographs = [path for path in sorted(folder.rglob("*")) if path.suffix in (".jpg", ".png")][:40]
-    if not photographs:
-        pytest.skip("no photographs at ../shared/data/open_images")
+def test_photographs_stay_within_the_page(tmp_path, count, limit):
+    photographs = write_photographs(tmp_path / "photographs", 40)
     sheets = thumbnails.sheets(photographs, thumbnails.edge_for([768] * count))
     assert sum(map(len, sheets.uris)) / len(photographs) * count < limit
 
