@@ -89,7 +89,7 @@ def test_utkface(tmp_path, models):
     published = read(project, "utkface-attributes_published")
     assert {"male/female", "man/woman", "boy/girl"} <= set(published["pair"])
     page = (results(project) / "report.html").read_text()
-    assert "Does zero-shot gender hold on UTKFace?" in page and "OpenAI ViT-B/32" in page
+    assert "How accurate is zero-shot gender classification on UTKFace?" in page and "OpenAI ViT-B/32" in page
     assert "Zero-shot gender (male_female) is wrong for" in page  # by the classifier that is configured first
 
 

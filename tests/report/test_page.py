@@ -208,7 +208,7 @@ def contrasts(estimate, low, high, spaces=("dino",)):
     [
         ((0.02, 0.012, 0.028), "looks more like the young than the older"),
         ((-0.02, -0.028, -0.012), "looks more like the older than the young"),
-        ((0.02, -0.01, 0.05), "not settled"),
+        ((0.02, -0.01, 0.05), "do not show whether"),
         ((0.02, np.nan, np.nan), "Too few activities"),
     ],
 )
@@ -273,10 +273,10 @@ def test_a_folder_that_was_only_clustered_has_an_answer():
     table = pd.DataFrame(rows, columns=names)
     said = headline.structure_answer(table)
     follow = "The k-means clusters follow “label” beyond chance in CLIP images (0.52, p = 0.001)"
-    assert said.sentence == f"{follow}; that they follow “label” at all is not settled in DINO (0.01, p = 0.40)."
+    assert said.sentence == f"{follow}; they do not follow “label” demonstrably beyond chance in DINO (0.01, p = 0.40)."
     assert "90 images" in said.support[0]
     assert headline.structure_answer(table[1:2]).sentence.startswith(
-        "That the k-means clusters follow “label” at all is not settled"
+        "The k-means clusters do not follow “label” demonstrably beyond chance"
     )
     assert "nothing to compare" in headline.structure_answer(table[:0]).sentence
 

@@ -157,7 +157,7 @@ def test_missing_folders_and_pickles_are_named(values, tmp_path):
     shutil.rmtree(tmp_path / "clip")
     assert "encoders.clip.source.path: no folder" in refusal(values)
     (tmp_path / "clip").mkdir()
-    assert "holds no weights" in refusal(values)
+    assert "contains no weights" in refusal(values)
     (tmp_path / "clip" / "pytorch_model.bin").write_bytes(b"")
     assert "pickled weights, which are refused" in refusal(values)
 
@@ -166,7 +166,7 @@ def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
     shutil.rmtree(tmp_path / "faces")
     assert "datasets.faces.path: no folder" in refusal(values)
     (tmp_path / "faces").mkdir()
-    assert "holds no image" in refusal(values)
+    assert "contains no images" in refusal(values)
 
 
 def test_a_broken_link_is_left_to_the_index(values, tmp_path):
@@ -181,7 +181,7 @@ def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_work
     values["datasets"]["people"]["shards"] = {"synthesis": 1, "embedding": 1}
     text = refusal(values)
     assert "datasets.people.shards.synthesis" in text
-    values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set ")[1].split()[0])
+    values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set it to ")[1].split()[0])
     assert plan(values)["people"].synthesis
     values["datasets"]["people"]["prompts"]["groups"] |= {f"g{n}": "x" * 1900 + "{activity}" for n in range(40)}
     values["datasets"]["people"].pop("zero_shot", None)
