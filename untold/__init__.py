@@ -1,1 +1,1 @@
-"""Measure whom a text-to-image model draws when the prompt leaves it untold."""
+"""Measure who a text-to-image model draws when the prompt leaves it untold."""

@@ -42,7 +42,7 @@ def project(tmp_path):
 
 
 def digest_of(project: Path, edits: dict[str, str] | None = None, **more: object) -> str:
-    """The digest of the job's script as a new process finds it after some files were written."""
+    """Digest of the job's script, computed as in a new process after some files were written."""
     for name, text in (edits or {}).items():
         (project / name).write_text(text)
     for known in (local_imports, tracking._imported, tracking._tree, tracking._meaning, tracking._lock):

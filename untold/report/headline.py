@@ -67,9 +67,11 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
     same = int((excludes & (np.sign(images["estimate"]) == sign)).sum())
     other = int((excludes & (np.sign(images["estimate"]) == -sign)).sum())
     if len(images) > 1:
-        counts = f"Of {len(images)} measures on images, {same} point this way with an interval that excludes zero"
+        counts = f"The interval lies on this side of zero for {same} of {len(images)} measures on images"
         undecided = len(images) - same - other
-        sentences.append(f"{counts}, {other or 'none'} the other way, and {undecided or 'none'} neither way.")
+        sentences.append(
+            f"{counts} and on the other side for {other or 'none'}, leaving {undecided or 'none'} undecided."
+        )
     if len(curve := frames.get("specifications_summary", pd.DataFrame())):
         agree = curve.iloc[0]
         sentences.append(
