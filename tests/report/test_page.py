@@ -19,7 +19,7 @@ from tests.report.test_figures import FACES, PEOPLE, contrast, draw
 from tests.simulated import GROUPS, HOSTILE
 from untold.report import headline, thumbnails
 from untold.report.colours import PALETTE
-from untold.report.page import MISSING, TEMPLATES, safe_json, spread
+from untold.report.page import MISSING, TEMPLATES, safe_json, similarities, spread
 
 
 def settings(people=True, faces=True):
@@ -179,6 +179,17 @@ def test_the_interactive_data_are_those_of_the_tables(results, page):
         prompts["prompts"]
         and len(np.frombuffer(base64.b64decode(prompts["points"]), "<u4")) == images["prompt_key"].nunique()
     )
+
+
+def test_only_a_space_of_prompts_is_aligned_without_seeds():
+    """A pair that has some rows of every seed (-1) and some of one seed is aligned by seed."""
+    images = pd.DataFrame({"activity_id": "read", "group": "young", "seed": [1, 2]})
+    table = pd.DataFrame({"activity_id": "read", "group": "young", "metric": "cosine"}, index=range(4))
+    table = table.assign(space=["clip_text", "dino", "dino", "dino"], seed=[-1, -1, 1, 2], value=[0.5, 0.9, 0.1, 0.2])
+    found = {
+        entry["label"]: np.frombuffer(base64.b64decode(entry["values"]), "<i2") for entry in similarities(table, images)
+    }
+    assert [values.tolist() for values in found.values()] == [[5000, 5000], [1000, 2000]]
 
 
 @given(
