@@ -291,7 +291,7 @@ def test_labels_count_by_their_content(study):
 
     def labelled(config):
         faces = config["datasets"]["faces"]
-        faces.pop("utkface")
+        faces["utkface"] = False
         faces["zero_shot"] = {}
         faces["labels"] = {"file": "labels.csv", "key": "file", "columns": ["hat"]}
 
