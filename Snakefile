@@ -41,10 +41,10 @@ wildcard_constraints:
 
 
 onstart:
-    # To hold a limit on jobs per second, Snakemake 9.27 looks for jobs again a second after each look, and once more for
-    # every job that ends: with a hundred jobs done and others waiting, as often as the processor allows. Nothing here
-    # needs the limit (SLURM's plugin loses jobs by it), and a look whenever a job ends is enough. No setting turns it
-    # off, and another version may have none.
+    # Snakemake 9.27 limits the number of jobs started per second. To do so it looks for ready jobs a second after every
+    # look, and once more for every job that ends, so that after a hundred jobs it looks all the time. We need no limit
+    # (SLURM's plugin even loses jobs because of it), and a look whenever a job ends is enough. There is no setting for
+    # this, and another version may not have the attribute.
     if hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
 

@@ -1,4 +1,4 @@
-"""What CLIP takes the images for, and how often it errs where labels tell."""
+"""Zero-shot predictions, and how often they are wrong where labels are known."""
 
 from untold.study.settings import audit_settings
 
@@ -76,7 +76,7 @@ rule compare_published:
         settings=as_json(lambda wildcards: {"dataset": wildcards.dataset, "pairs": PLAN[wildcards.dataset].published}),
         code=code("compare_published"),
     message:
-        "Set the zero-shot gender of {wildcards.dataset} beside published figures"
+        "Compare the zero-shot gender of {wildcards.dataset} with published results"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_published '
         "--settings {params.settings:q} --summary {input.summary} "

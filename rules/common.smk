@@ -1,4 +1,4 @@
-"""The study, its plan, and the few functions that all rules share. Ordinary Python is in untold/study/rules.py and settings.py."""
+"""The study, its plan, and the input functions that several rules share."""
 
 import os
 from pathlib import Path

@@ -36,7 +36,7 @@ rule embed_images:
         "--vectors {output.vectors} --tokens {output.tokens} &> {log}"
 
 
-# The same job for encoders whose patch tokens are kept: one more output.
+# The same job with one more output, for encoders whose patch tokens are kept.
 use rule embed_images as embed_images_and_tokens with:
     output:
         vectors="<results>/{dataset}/embeddings/{encoder}/{shard}.parquet",

@@ -1,4 +1,4 @@
-"""What all rules run in: the folder of the workflow, its code, and what this machine has."""
+"""What all rules need: the folder of the workflow, the digest of its code, and the number of GPUs."""
 
 import io
 import os
@@ -34,7 +34,7 @@ def workflow_folder(rules):
     return folder
 
 
-# Inside a module this is the module's folder, whoever includes it.
+# The module's folder when Untold is used as a module.
 ROOT = workflow_folder(workflow.current_basedir)
 sys.path.insert(0, str(ROOT))
 
@@ -43,11 +43,11 @@ from untold.study.rules import as_json, code_of, scaled_by_attempt
 from untold.study.runs import prefer_this_interpreter
 
 prefer_this_interpreter()
-# Jobs find our packages here, and with `python -P` nothing of the same name in the study's folder.
+# Jobs find our packages here; `python -P` ignores modules of the same name in the study's folder.
 os.environ |= {"UNTOLD_PATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
 
-# Without a GPU nothing is reserved, and a thread per job leaves the cores to the shards: two threads in one job are
-# slower than one in each of two. Clusters ask for their GPUs in profiles/slurm.
+# Without a GPU none is requested, and jobs get one thread each, because two jobs with one thread are faster than one
+# job with two. On clusters, profiles/slurm requests the GPUs.
 GPU = min(gpu_count(), 1)
 MODEL_THREADS = 4 if GPU else 1
 CONDA = "../envs/untold.yaml"

@@ -1,11 +1,11 @@
-"""What other tools open: never part of the study itself, made on request (`snakemake export`)."""
+"""Files for other tools, made only on request (`snakemake export`)."""
 
 import tomllib
 
 from untold.study.rules import crate_files, packed_code
 from untold.study.settings import crate_settings
 
-# Everything of ours that a crate holds, relative to the workflow's folder.
+# All of our files that a crate contains, relative to the workflow's folder.
 WORKFLOW_FILES = ["Snakefile", "requirements.lock", *packed_code(ROOT)]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 

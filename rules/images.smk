@@ -1,4 +1,4 @@
-"""Folders of existing images become manifests like those of generated ones."""
+"""Manifests of folders of existing images, in the form of those of generated images."""
 
 from untold.study.settings import index_settings
 

@@ -1,4 +1,4 @@
-"""From similarities to findings that hold."""
+"""Statistics: gaps with intervals and tests, and which groups the neutral images show."""
 
 from untold.study.settings import inference_settings, position_settings, reference_settings
 
@@ -87,7 +87,7 @@ rule locate_neutral:
         settings=as_json(lambda wildcards: position_settings(PLAN.generated[wildcards.dataset])),
         code=code("locate_neutral"),
     message:
-        "Find where the neutral person of {wildcards.dataset} sits among the groups"
+        "Estimate which groups the neutral images of {wildcards.dataset} show"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.locate_neutral '
         "--settings {params.settings:q} --similarity {input.similarity} "

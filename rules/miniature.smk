@@ -1,4 +1,4 @@
-"""How the embedded models were made: a workflow of its own, `snakemake -s rules/miniature.smk --cores all`.
+"""Train the embedded models: a separate workflow, `snakemake -s rules/miniature.smk --cores all`.
 
 Trainings keep checkpoints in resources/miniature/training/ (git-ignored), outside declared outputs: a stopped one
 goes on where it was. The world (world.csv, world.json) is written by hand.
@@ -14,7 +14,7 @@ WORLD = "resources/miniature"
 TRAINING = f"{WORLD}/training"
 TRUTH = [f"{WORLD}/world.csv", f"{WORLD}/world.json", f"{WORLD}/sprites.png"]
 RECIPE = yaml.safe_load((ROOT / "config/miniature.yaml").read_text(encoding="utf-8"))
-# docs/performance.md: large tensors allocated anew in every step cost page faults.
+# docs/performance.md: large tensors that are reallocated in every step cause page faults.
 MALLOC = "env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 "
 
 
@@ -310,7 +310,7 @@ rule evaluate_miniature:
         settings=as_json(lambda wildcards: RECIPE["evaluation"]),
         code=code("miniature/evaluate_miniature"),
     message:
-        "Measure what the miniature must show"
+        "Check the miniature against its goals"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" '
         f"python -P -m scripts.miniature.evaluate_miniature --settings {{params.settings:q}} --world {WORLD} --sdxl {WORLD}/sdxl "

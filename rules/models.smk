@@ -1,10 +1,10 @@
-"""Models from the hub: pinned revisions, fetched once and checked, offline ever after."""
+"""Models from the hub: downloaded once at a pinned revision and verified; later runs need no network."""
 
 from untold.study.rules import hub_request
 
 
-# The one rule that does not depend on its code: a revision is what it is by its checksums, and an edited helper must
-# not send a machine without network back to the hub.
+# The only rule that does not depend on its code: checksums identify a revision, and editing a helper must not force a
+# download on an offline machine.
 rule fetch_model:
     output:
         manifest="resources/models/{repository}/{revision}/manifest.json",
@@ -35,4 +35,4 @@ rule fetch_models:
         sorted({model_manifest(source) for source in PLAN.hub_sources}),
     localrule: True
     message:
-        "All models of the study are here"
+        "All models of the study are available"

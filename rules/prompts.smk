@@ -1,4 +1,4 @@
-"""Prompts of the generated datasets, a shard at a time."""
+"""Prompts of the generated datasets, shard by shard."""
 
 from untold.study.settings import prompt_settings
 

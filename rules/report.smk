@@ -1,4 +1,4 @@
-"""What people read: figures and the page."""
+"""Figures, the report page, and the comparison of finished studies."""
 
 from untold.catalogue.figures import drawn_tables
 from untold.study.rules import figure_stems, table_files
@@ -67,7 +67,7 @@ rule write_report:
         runtime=scaled_by_attempt(30),
     params:
         settings=as_json(lambda wildcards: report_settings(PLAN)),
-        code=code("write_report", *(f"{TEMPLATES}/report.{kind}" for kind in ("html.j2", "css", "js"))),
+        code=code("write_report", f"{TEMPLATES}/report.html.j2", f"{TEMPLATES}/report.css", f"{TEMPLATES}/report.js"),
         tables=by_name(read_by_page("tables")),
         figures=by_name(read_by_page("figures")),
         projections=by_name(read_by_page("projections")),
@@ -113,7 +113,7 @@ rule compare:
         ),
         code=code("compare_studies", f"{TEMPLATES}/comparison.html.j2", f"{TEMPLATES}/report.css"),
     message:
-        "Put finished studies side by side"
+        "Compare finished studies"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_studies '
         "--settings {params.settings:q} --contrasts {output.contrasts} "

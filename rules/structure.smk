@@ -1,4 +1,4 @@
-"""Maps, clusters and who is in them."""
+"""Maps, clusters and their composition."""
 
 from untold.study.settings import cluster_settings, composition_settings, projection_settings, rebalance_settings
 

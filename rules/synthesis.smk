@@ -1,4 +1,4 @@
-"""Images of the generated datasets, kept in a store by what determines their pixels."""
+"""Images of the generated datasets, in a store whose keys cover everything that determines the pixels."""
 
 from untold.study.settings import drawing_sources, synthesis_settings
 

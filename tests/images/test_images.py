@@ -249,7 +249,7 @@ def test_names_that_are_not_utf8_are_listed_and_rejected(tmp_path):
 
 
 def test_not_a_folder(tmp_path):
-    with pytest.raises(NotADirectoryError, match="name the folder"):
+    with pytest.raises(NotADirectoryError, match="give the folder"):
         folders.list_images(tmp_path / "gone")
 
 

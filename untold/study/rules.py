@@ -1,4 +1,4 @@
-"""What the rules ask about a study: files, names and settings, as ordinary functions."""
+"""Functions for the rules: the files and names of a study."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def as_json(choose: Callable[[Wildcards], Mapping[str, Any]]) -> Callable[[Wildc
 
 
 def code_of(root: Path) -> Callable[..., Callable[[Wildcards], str]]:
-    """The function by which rules state the code that they depend on.
+    """Create the function that gives a rule's ``code`` param.
 
     Returns
     -------
