@@ -5,7 +5,8 @@ import pytest
 
 from tests.conftest import Project, copy_tree
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+# One worker runs the study, and all tests that read it.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("default")]
 
 
 @pytest.fixture(scope="module")
