@@ -10,13 +10,16 @@ MEANS = {
     "balanced": (1 / 3, 1 / 3, 1 / 3),
     "lopsided": (0.85, 0.10, 0.05),
     "absent": (0.6, 0.4, 0.0),
+    "leaning": (0.15, 0.35, 0.50),
     "two balanced": (0.5, 0.5),
     "two lopsided": (0.9, 0.1),
-    "two absent": (1.0, 0.0),
-    "old": (0.15, 0.35, 0.50),
 }
 # Concentration of the shares of activities around their mean: the variance is m (1 - m) / (concentration + 1).
 ALIKE, MODERATE, STRONG = np.inf, 8.0, 1.5
+# How often the judge is confident when right and when wrong, and the probability it then gives its first choice.
+# It is overconfident: probabilities say more than its accuracy allows.
+CONFIDENT_RIGHT, CONFIDENT_WRONG = 0.8, 0.3
+HIGH, LOW = 0.97, 0.6
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,16 @@ class World:
 
 
 @dataclass(frozen=True)
-class Studies:
-    """R simulated studies: true shares (R, A, G), counts of neutral (R, A, G) and marked (R, A, G, G) pictures."""
+class Study:
+    """One simulated study: its judgement, the true shares (A, G) and what the judge says on average (A, G), twice.
 
+    ``calls`` are the expected shares of the most probable group, ``probabilities`` the expected mean probabilities.
+    """
+
+    judgement: Judgement
     shares: np.ndarray
-    neutral: np.ndarray
-    marked: np.ndarray
+    calls: np.ndarray
+    probabilities: np.ndarray
 
 
 def confusion(accuracy: float, groups: int) -> np.ndarray:
@@ -70,46 +77,54 @@ def dirichlet(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
     return draws / draws.sum(-1, keepdims=True)
 
 
-def simulate(world: World, studies: int, rng: np.random.Generator) -> Studies:
-    """Draw studies of one world."""
+def activity_shares(world: World, rng: np.random.Generator) -> np.ndarray:
+    """True shares of each activity: (A, G)."""
     mean = np.array(MEANS[world.mean])
-    k, size = len(mean), (studies, world.activities)
+    k, n = len(mean), world.activities
     if np.isinf(world.concentration):
-        shares = np.broadcast_to(mean, (*size, k)).copy()
-    elif world.types:
+        return np.tile(mean, (n, 1))
+    if world.types:
         own = 1 / np.sqrt(world.concentration + 1)
-        shares = (1 - own) * mean + own * np.eye(k)[rng.choice(k, size, p=mean)]
-    else:
-        alpha = np.broadcast_to(np.where(mean > 0, mean * world.concentration, 0), (*size, k))
-        shares = dirichlet(rng, alpha)
+        return (1 - own) * mean + own * np.eye(k)[rng.choice(k, n, p=mean)]
+    return dirichlet(rng, np.tile(np.where(mean > 0, mean * world.concentration, 0), (n, 1)))
+
+
+def draw(rng: np.random.Generator, probabilities: np.ndarray) -> np.ndarray:
+    """One index per row."""
+    return (rng.random((len(probabilities), 1)) > probabilities.cumsum(1)[:, :-1]).sum(1)
+
+
+def probabilities_of(called: np.ndarray, confident: np.ndarray, groups: int) -> np.ndarray:
+    first = np.where(confident, HIGH, LOW)[:, None]
+    return np.where(np.eye(groups)[called] > 0, first, (1 - first) / (groups - 1))
+
+
+def simulate(world: World, rng: np.random.Generator) -> Study:
+    """Draw a study of this world."""
+    shares = activity_shares(world, rng)
+    n, k = shares.shape
     rows = confusion(world.accuracy, k)
-    if np.isfinite(world.judge_concentration):
-        rows = dirichlet(rng, np.broadcast_to(rows * world.judge_concentration, (*size, k, k)))
-    else:
-        rows = np.broadcast_to(rows, (*size, k, k))
-    calls = np.einsum("rag,ragj->raj", shares, rows)
-    neutral = rng.multinomial(world.seeds, calls / calls.sum(-1, keepdims=True))
-    return Studies(shares, neutral, rng.multinomial(world.marked_seeds, rows))
+    rows = dirichlet(rng, np.tile(rows * world.judge_concentration, (n, 1, 1)))
 
+    def judged(activity: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        called = draw(rng, rows[activity, truth])
+        confident = rng.random(len(called)) < np.where(called == truth, CONFIDENT_RIGHT, CONFIDENT_WRONG)
+        return probabilities_of(called, confident, k)
 
-def judgement(neutral: np.ndarray, marked: np.ndarray, sharpness: float = 0.9) -> Judgement:
-    """A judgement with these counts: every picture has probability ``sharpness`` of the group it is called.
-
-    Parameters
-    ----------
-    neutral : integer ndarray of shape (A, G)
-    marked : integer ndarray of shape (A, G, G)
-    """
-    k = neutral.shape[-1]
-    probabilities = np.full((k, k), (1 - sharpness) / (k - 1))
-    np.fill_diagonal(probabilities, sharpness)
-    neutral_activity, called = (np.repeat(axis, neutral.ravel()) for axis in _indices(neutral.shape))
-    activity, truth, guess = (np.repeat(axis, marked.ravel()) for axis in _indices(marked.shape))
-    cell = activity * k + truth
-    seed = np.arange(len(cell)) - np.searchsorted(cell, cell)
+    neutral_activity = np.repeat(np.arange(n), world.seeds)
+    neutral = judged(neutral_activity, draw(rng, shares[neutral_activity]))
+    activity, truth, seed = (index.ravel() for index in np.indices((n, k, world.marked_seeds)))
+    marked = judged(activity, truth)
     groups = tuple("abcdefgh"[:k])
-    return Judgement(groups, probabilities[called], neutral_activity, probabilities[guess], activity, seed, truth)
-
-
-def _indices(shape: tuple[int, ...]) -> list[np.ndarray]:
-    return [axis.ravel() for axis in np.indices(shape)]
+    right = np.eye(k)[None] > 0
+    sure = np.where(right, CONFIDENT_RIGHT, CONFIDENT_WRONG)
+    first = sure * HIGH + (1 - sure) * LOW
+    # Mean probabilities of a call: its own group gets `first`, the others share the rest.
+    called = rows * first
+    spread = called + ((rows * (1 - first)).sum(-1, keepdims=True) - rows * (1 - first)) / (k - 1)
+    return Study(
+        Judgement(groups, neutral, neutral_activity, marked, activity, seed, truth),
+        shares,
+        np.einsum("ag,agj->aj", shares, rows),
+        np.einsum("ag,agj->aj", shares, spread),
+    )

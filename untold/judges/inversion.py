@@ -17,8 +17,6 @@ from untold.judges.judgement import Judgement
 # The two populations that an interval may speak of.
 SAMPLE = "activities"  # other activities could have been chosen, and other seeds
 THESE = "these"  # these activities: only the seeds are random
-# Above this condition number the confusion matrix says too little about the shares.
-SINGULAR = 30.0
 # Prior of a row of the confusion matrix: one picture, right with this probability. Without it, a judge that made no
 # mistake on the marked pictures would pass for one that never makes any.
 PRIOR_ACCURACY = 0.8
@@ -83,7 +81,7 @@ def moments(judgement: Judgement, neutral: np.ndarray, marked: np.ndarray) -> tu
 class Inversion:
     """Scores of a judge, with its confusion matrix and the inverse of it.
 
-    Rogan and Gladen 1978 for two groups; ACC and PACC of Forman 2008 and Bella et al. 2010 for counts and probabilities.
+    Rogan and Gladen 1978 for two groups; ACC (Forman 2008) for counts and PACC (Bella et al. 2010) for probabilities.
 
     Attributes
     ----------
@@ -109,7 +107,7 @@ class Inversion:
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Mean scores of pictures of a group (rows): (G, G), a mean over activities; NaN where a group has no picture."""
+        """Mean scores of pictures of a group (rows), averaged over activities: (G, G); NaN where it has no picture."""
         with np.errstate(invalid="ignore"):
             return self.marked.mean.sum(0) / self.seen[:, None]
 
@@ -134,22 +132,9 @@ class Inversion:
         """Condition number of the confusion matrix; infinite where a group has no marked picture."""
         return float(np.linalg.cond(self.confusion)) if np.isfinite(self.confusion).all() else np.inf
 
-    @property
-    def usable(self) -> bool:
-        """Whether the scores tell the groups apart well enough for a correction."""
-        return self.condition <= SINGULAR
-
     @cached_property
     def inverse(self) -> np.ndarray:
-        """Matrix that turns mean scores into shares: (G, G).
-
-        Raises
-        ------
-        ValueError
-            If the confusion matrix is not `usable`.
-        """
-        if not self.usable:
-            raise ValueError(f"the confusion matrix has condition number {self.condition:.3g}")
+        """Matrix that turns mean scores into shares: (G, G)."""
         return np.linalg.inv(self.confusion.T)
 
     def shares(self, domains: np.ndarray) -> np.ndarray:
@@ -428,7 +413,7 @@ def set_intervals(
 def _limits(
     estimate: np.ndarray, at_zero: np.ndarray, at_half: np.ndarray, at_one: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the values v in [0, 1] with ``(estimate - v)**2 <= reach(v)``, the quadratic through these three values."""
+    """Ends of the values v in [0, 1] with ``(estimate - v)**2 <= reach(v)``, a quadratic through these three values."""
     curvature = 2 * at_zero - 4 * at_half + 2 * at_one
     slope = -3 * at_zero + 4 * at_half - at_one
     a, b, c = 1 - curvature, -2 * estimate - slope, estimate**2 - at_zero
