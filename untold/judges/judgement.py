@@ -1,0 +1,58 @@
+"""The readings of one judge: what shares, their self-check and the answer are computed from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one judge reads the pictures of a study on one axis (docs/method.md section 7).
+
+    Attributes
+    ----------
+    groups : tuple of str
+        The G groups of the axis, in the order of the columns of probabilities.
+    neutral : ndarray of shape (n, G)
+        Probabilities that the judge gives the neutral pictures; rows add up to 1.
+    neutral_activity : integer ndarray of shape (n,)
+        Activity of each neutral picture, 0 to A - 1.
+    marked : ndarray of shape (m, G)
+        Probabilities of the marked pictures, cross-fitted by activity where the judge learned from them.
+    marked_activity, marked_seed : integer ndarray of shape (m,)
+        Activity and seed of each marked picture.
+    truth : integer ndarray of shape (m,)
+        Index of the group named in each marked picture's prompt.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, probabilities do not add up to 1, or an index is out of range.
+    """
+
+    groups: tuple[str, ...]
+    neutral: np.ndarray
+    neutral_activity: np.ndarray
+    marked: np.ndarray
+    marked_activity: np.ndarray
+    marked_seed: np.ndarray
+    truth: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, indices in (("neutral", [self.neutral_activity]), ("marked", [self.marked_activity, self.truth])):
+            probabilities = getattr(self, name)
+            if probabilities.ndim != 2 or probabilities.shape[1] != len(self.groups):
+                raise ValueError(f"{name} has shape {probabilities.shape}, expected (pictures, {len(self.groups)})")
+            if not np.allclose(probabilities.sum(1), 1, atol=1e-4):
+                raise ValueError(f"probabilities of {name} pictures do not add up to 1")
+            if any(len(index) != len(probabilities) or (index < 0).any() for index in indices):
+                raise ValueError(f"{name} pictures and their indices do not match")
+        if len(self.marked_seed) != len(self.marked):
+            raise ValueError("marked pictures and their seeds do not match")
+        if (self.truth >= len(self.groups)).any():
+            raise ValueError("truth names a group that the axis does not have")
+
+    @property
+    def activities(self) -> int:
+        """Number of activities A."""
+        return int(max(self.neutral_activity.max(initial=-1), self.marked_activity.max(initial=-1))) + 1

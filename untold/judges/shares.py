@@ -1,0 +1,175 @@
+"""Shares of the groups that neutral pictures depict, uncorrected and corrected (docs/method.md section 7)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from untold.judges.correction import SINGULAR, unmix
+from untold.judges.groups import hot
+from untold.judges.inversion import SAMPLE, THESE, Inversion, moments, set_intervals, uncorrected, weights
+from untold.judges.judgement import Judgement
+from untold.statistics.resampling import Resampling
+
+COUNTS, PROBABILITIES, INVERSION, EMQ = "counts", "probabilities", "inversion", "EMQ"
+ESTIMATORS = (COUNTS, PROBABILITIES, INVERSION, EMQ)
+OVERALL, CATEGORY, ACTIVITY = "overall", "category", "activity"
+# Fewer activities say too little about other activities: too many intervals would miss in lopsided worlds.
+LEAST_ACTIVITIES = 10
+
+NO_PICTURE = "no neutral picture"
+NO_MARKED = "a group has no marked picture: no correction"
+INDISTINCT = "the judge hardly tells the groups apart: no correction"
+FEW_ACTIVITIES = f"fewer than {LEAST_ACTIVITIES} activities say too little about others: no interval"
+ONE_PICTURE = "one picture says too little about an activity: no interval"
+ONE_SEED = "one picture per activity: chance cannot be told from differences between activities, no interval"
+
+COLUMNS = (
+    *("estimator", "level", "activity_id", "group", "n", "estimate", "low", "high", "population", "note"),
+)
+
+
+def shares(
+    judgement: Judgement, activities: Sequence[str], categories: Sequence[str], resampling: Resampling
+) -> pd.DataFrame:
+    """Shares of the groups in neutral pictures: of all activities, each category and each activity.
+
+    ``counts`` are the shares of the most probable group and ``probabilities`` mean probabilities, both uncorrected:
+    their intervals speak of what the judge says, mistakes included. ``inversion`` and ``EMQ`` are corrected with the
+    confusion matrix of the marked pictures, and their intervals include its error.
+
+    Parameters
+    ----------
+    judgement : Judgement
+    activities, categories : sequence of str of length A
+        The id and the category of each activity.
+    resampling : Resampling
+        Gives the confidence of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        estimator, level (overall, category or activity), activity_id (the category's name for a category, empty
+        overall), group, n (neutral pictures), estimate, low, high, population (``activities``: as a sample of others
+        that could have been chosen; ``these``: other seeds of these activities), note (why there is no interval).
+        Activities have equal weight.
+
+    References
+    ----------
+    docs/method.md section 7.
+    """
+    names, sizes = np.asarray(categories, dtype=str), np.bincount(judgement.neutral_activity, minlength=len(activities))
+    kinds = np.unique(names)
+    several = np.vstack([np.ones((1, len(names)), bool), kinds[:, None] == names])
+    domains = np.vstack([several, np.eye(len(names), dtype=bool)])
+    head = pd.DataFrame(
+        {
+            "level": [OVERALL] + [CATEGORY] * len(kinds) + [ACTIVITY] * len(names),
+            "activity_id": ["", *kinds, *activities],
+            "n": domains @ sizes,
+        }
+    )
+    parts = []
+    for estimator in ESTIMATORS:
+        inversion, hindrance = correction(judgement, estimator)
+        for population, rows in ((SAMPLE, several), (THESE, domains)):
+            part = _table(inversion, hindrance, rows & (sizes > 0), population, judgement.groups, resampling.confidence)
+            part = head.loc[np.repeat(np.arange(len(rows)), len(judgement.groups))].reset_index(drop=True).join(part)
+            parts.append(part.assign(estimator=estimator, population=population))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def correction(judgement: Judgement, estimator: str) -> tuple[Inversion, str]:
+    """Scores and confusion matrix of an estimator, and why it cannot correct (empty if it can).
+
+    Parameters
+    ----------
+    judgement : Judgement
+    estimator : str
+        One of `ESTIMATORS`.
+    """
+    neutral, marked = judgement.neutral, judgement.marked
+    if estimator == COUNTS:
+        neutral, marked = hot(neutral), hot(marked)
+    plain = Inversion(*moments(judgement, neutral, marked))
+    if estimator in (COUNTS, PROBABILITIES):
+        return uncorrected(plain.neutral), ""
+    hindrance = NO_MARKED if np.isinf(plain.condition) else INDISTINCT if plain.condition > SINGULAR else ""
+    if estimator == INVERSION or hindrance:
+        return plain, hindrance
+    pictures = plain.neutral.pictures[judgement.neutral_activity]
+    prior = expectation_maximization(neutral, 1 / pictures)
+    # A group that seems absent must keep a score of its own.
+    prior = 0.9 * prior + 0.1 / len(prior)
+    return Inversion(*moments(judgement, reweighted(neutral, prior), reweighted(marked, prior))), ""
+
+
+def expectation_maximization(
+    probabilities: np.ndarray, weight: np.ndarray, iterations: int = 200, tolerance: float = 1e-6
+) -> np.ndarray:
+    """Shares with the highest likelihood where probabilities are calibrated for equal shares (Saerens et al. 2002).
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, G)
+    weight : ndarray of shape (n,)
+        How much each picture counts.
+
+    Returns
+    -------
+    ndarray of shape (G,)
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.9, 0.1]] * 7 + [[0.1, 0.9]] * 3)
+    >>> expectation_maximization(probabilities, np.ones(10)).round(3)  # (0.7 - 0.1) / (0.9 - 0.1)
+    array([0.75, 0.25])
+    """
+    shares = np.full(probabilities.shape[1], 1 / probabilities.shape[1])
+    weight = weight / weight.sum()
+    for _ in range(iterations):
+        previous, shares = shares, weight @ reweighted(probabilities, shares)
+        if np.abs(shares - previous).max() < tolerance:
+            break
+    return shares
+
+
+def reweighted(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Probabilities (n, G) under equal shares, moved to other prior shares (G,) by Bayes' rule."""
+    joint = probabilities * prior
+    return joint / joint.sum(1, keepdims=True)
+
+
+def point_estimates(inversion: Inversion, domains: np.ndarray) -> np.ndarray:
+    """Mean shares of domains (D, A), constrained to the simplex: (D, G)."""
+    return unmix(inversion.confusion, weights(domains) @ inversion.neutral.mean)
+
+
+def _table(
+    inversion: Inversion,
+    hindrance: str,
+    domains: np.ndarray,
+    population: str,
+    groups: Sequence[str],
+    confidence: float,
+) -> pd.DataFrame:
+    """group, estimate, low, high and note of each domain (D, A) and group."""
+    n, repeated = domains.sum(1), (domains & (inversion.neutral.pictures > 1)).any(1)
+    estimate, low, high = np.full((3, len(domains), len(groups)), np.nan)
+    few = (population == SAMPLE) & (n < LEAST_ACTIVITIES)
+    once = (population == THESE) & ~repeated
+    notes = np.select(
+        [n == 0, np.full(len(n), bool(hindrance)), few, once & (n == 1), once],
+        [NO_PICTURE, hindrance, FEW_ACTIVITIES, ONE_PICTURE, ONE_SEED],
+        "",
+    )
+    if not hindrance:
+        estimate[n > 0] = point_estimates(inversion, domains[n > 0])
+    shown = notes == ""
+    if shown.any():
+        limits = set_intervals(inversion, domains[shown], np.eye(len(groups)), population, confidence)
+        # Where the correction leaves [0, 1], the constrained estimate may lie outside by a trifle.
+        low[shown] = np.minimum(limits[0], estimate[shown])
+        high[shown] = np.maximum(limits[1], estimate[shown])
+    columns = {"group": np.tile(groups, len(domains)), "estimate": estimate.ravel(), "low": low.ravel()}
+    return pd.DataFrame(columns | {"high": high.ravel(), "note": np.repeat(notes, len(groups))})
