@@ -34,14 +34,14 @@ class Probe:
     ----------
     probabilities : ndarray of float32, shape (n, G)
         NaN for pictures whose activity cannot be removed: a group has no marked picture of another seed there.
-    distance : ndarray of float32, shape (n,)
-        Mahalanobis distance from the mean of the predicted group.
+    distances : ndarray of float32, shape (n, G)
+        Mahalanobis distances from the means of the groups.
     fold : ndarray of int8, shape (n,)
         Which of the cross-fitted models judged the picture.
     """
 
     probabilities: np.ndarray
-    distance: np.ndarray
+    distances: np.ndarray
     fold: np.ndarray
 
 
@@ -50,7 +50,7 @@ def why_not(activity: np.ndarray, seed: np.ndarray, group: np.ndarray) -> str:
     marked = group != NEUTRAL
     seeds, activities = len(np.unique(seed[marked])), len(np.unique(activity[marked]))
     if seeds < LEAST_SEEDS:
-        return f"marked pictures of {seeds} seed: a probe needs {LEAST_SEEDS}, so that no picture is centered by itself"
+        return f"marked pictures of {seeds} seed: a probe needs {LEAST_SEEDS}, or pictures are centered by themselves"
     if activities < LEAST_ACTIVITIES:
         return (
             f"{activities} activities with marked pictures: a probe needs {LEAST_ACTIVITIES}, cross-fitted by activity"
@@ -115,15 +115,16 @@ def probe(
         sharpness = calibration(-squares[others] / 2, group[others])
         probabilities[judged] = softmax(-squares[judged] * sharpness / 2, axis=1)
     # Six decimals hide in which order a matrix product was added up.
-    distance = np.sqrt(np.maximum(squares.min(1), 0))
-    return Probe(probabilities.round(6).astype(np.float32), distance.round(3).astype(np.float32), fold)
+    distances = np.sqrt(np.maximum(squares, 0))
+    return Probe(probabilities.round(6).astype(np.float32), distances.round(3).astype(np.float32), fold)
 
 
 def centered(vectors: np.ndarray, seed: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Pictures of one activity less the mean of its marked pictures of other seeds.
 
     A picture that is part of the mean it is centered by comes nearer to its own group than any new picture can; a
-    neutral one shares its noise with the marked pictures of its seed. Groups weigh alike, however many pictures they have.
+    neutral one shares its noise with the marked pictures of its seed. Groups have equal weight, however many pictures
+    they have.
 
     Parameters
     ----------
