@@ -3,12 +3,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := study
 PYTHON ?= python3
 BIN := .venv/bin
-# Every job imports PyTorch: without compiled bytecode that takes three times as long.
+# Every job imports PyTorch, which takes three times as long without compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 CORES ?= all
-# As many GPU jobs at a time as the machine has GPUs, each on its own (untold/base/devices.py); one without any.
+# Run as many GPU jobs at a time as there are GPUs, one on each (untold/base/devices.py); one if there are none.
 GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v '^0$$'),1)
-# A live bar of jobs where a person watches; plain lines in logs and in CI.
+# Show a live progress bar on a terminal, and plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
 .PHONY: study environment development test test-fast test-slurm test-faults lint lint-js format lock audit docs site clean
@@ -17,11 +17,11 @@ study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
 	@echo "The report is $$(pwd)/results/report.html"
 
-environment: .venv/.study ## create .venv with what a study needs (requirements.lock)
+environment: .venv/.study ## create .venv for running studies (requirements.lock)
 
-development: .venv/.development ## add what tests and documents need (requirements-dev.lock)
+development: .venv/.development ## add the dependencies of tests and documentation (requirements-dev.lock)
 
-# uv installs the locked set in seconds; it comes from the same registry as everything else.
+# uv installs the locked set in seconds; it comes from the same registry as all packages.
 .venv/.study: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
@@ -35,7 +35,7 @@ development: .venv/.development ## add what tests and documents need (requiremen
 
 TESTS ?= not faults and not slurm and not benchmark
 
-test: development ## all tests that a CPU machine can run
+test: development ## all tests that a machine without a GPU can run
 	@$(BIN)/python -m pytest -m "$(TESTS)" --durations=40
 
 test-fast: development ## unit tests only
@@ -44,10 +44,10 @@ test-fast: development ## unit tests only
 test-slurm: development ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
 	@$(BIN)/python -m pytest -m slurm
 
-test-faults: development ## fifty kills and the other faults (two hours)
+test-faults: development ## kill fifty runs and inject other faults (two hours)
 	@$(BIN)/python -m pytest -m faults
 
-lint: development ## what CI checks of the form
+lint: development ## CI's checks of style, types and documents
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
 
 lint-js: development node_modules/.package-lock.json ## types and lint of the page's script
@@ -59,10 +59,10 @@ node_modules/.package-lock.json: package-lock.json .venv/.development
 format: development
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile rules
 
-# Both files are parts of one solution. Each package says who asks for it: a job's settings hold the pins it reaches.
+# Both files come from one resolution. Each package names its dependents, from which a job's `code` finds its pins.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --annotation-style line
 
-lock: development ## pin the dependencies anew
+lock: development ## pin the dependencies again
 	@cat requirements.lock requirements-dev.lock > .venv/all.lock
 	@$(COMPILE) --group dev pyproject.toml --output-file .venv/all.lock
 	@$(COMPILE) pyproject.toml --constraint .venv/all.lock --output-file requirements.lock
@@ -71,15 +71,15 @@ lock: development ## pin the dependencies anew
 	@$(MAKE) --no-print-directory development
 	@$(BIN)/python -m scripts.documents.document_dependencies
 
-audit: development ## known vulnerabilities of the locked dependencies (asks the package index and its database)
+audit: development ## check the pinned dependencies for known vulnerabilities (needs the network)
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
-docs: development ## config/schema.json, config/README.md and docs/tables.md from the models and catalogues
+docs: development ## generate config/schema.json, config/README.md and docs/tables.md
 	@$(BIN)/python -m scripts.documents.document_config
 	@$(BIN)/python -m scripts.documents.document_tables
 
-site: development ## the documentation as a site in docs/_build/html; warnings are errors
+site: development ## build the documentation site in docs/_build/html; warnings are errors
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 
-clean: ## remove what the default study made
+clean: ## remove the output of the default study
 	rm -rf results .snakemake

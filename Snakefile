@@ -8,12 +8,15 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/environment.smk"
+
+
 # A file given with --configfile replaces the default study; nothing of the default is merged into it. A study in another
 # folder brings its own, or gets the default.
 if not workflow.overwrite_configfiles:
     own = Path("config/config.yaml")
 
-    configfile: own if own.exists() else Path(workflow.current_basedir, own)
+    configfile: own if own.exists() else ROOT / own
 
 
 include: "rules/common.smk"
@@ -38,10 +41,10 @@ wildcard_constraints:
 
 
 onstart:
-    # To hold a limit on jobs per second, Snakemake 9.27 looks for jobs again a second after each look, and once more for
-    # every job that ends: with a hundred jobs done and others waiting, as often as the processor allows. Nothing here
-    # needs the limit (SLURM's plugin loses jobs by it), and a look whenever a job ends is enough. No setting turns it
-    # off, and another version may have none.
+    # Snakemake 9.27 limits the number of jobs started per second. To do so it looks for ready jobs a second after every
+    # look, and once more for every job that ends, so that after a hundred jobs it looks all the time. We need no limit
+    # (SLURM's plugin even loses jobs because of it), and a look whenever a job ends is enough. There is no setting for
+    # this, and another version may not have the attribute.
     if hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
 
@@ -57,5 +60,5 @@ onerror:
 rule all:
     default_target: True
     input:
-        study_outputs,
+        study_outputs(PLAN),
     localrule: True

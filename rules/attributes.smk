@@ -1,23 +1,6 @@
-"""What CLIP takes the images for, and how often it errs where labels tell."""
+"""Zero-shot predictions, and how often they are wrong where labels are known."""
 
-
-def classifier_settings(wildcards):
-    return {**text_settings(wildcards), "attributes": PLAN[wildcards.dataset].classifiers}
-
-
-def audit_settings(wildcards):
-    plan = PLAN[wildcards.dataset]
-    return {
-        "dataset": wildcards.dataset,
-        "attributes": plan.audited,
-        "groups": plan.attributes,
-        "seed": STUDY.inference.seed,
-        "confidence": STUDY.inference.confidence,
-    }
-
-
-def published_settings(wildcards):
-    return {"dataset": wildcards.dataset, "pairs": PLAN[wildcards.dataset].published}
+from untold.study.settings import audit_settings
 
 
 rule classify:
@@ -37,7 +20,9 @@ rule classify:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(classifier_settings),
+        settings=as_json(
+            lambda wildcards: {**encoder_settings(wildcards), "attributes": PLAN[wildcards.dataset].classifiers}
+        ),
         code=code("classify"),
     message:
         "Classify the images of {wildcards.dataset} with {wildcards.encoder}"
@@ -63,7 +48,7 @@ rule audit_attributes:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(audit_settings),
+        settings=as_json(lambda wildcards: audit_settings(PLAN[wildcards.dataset])),
         code=code("audit_attributes"),
     message:
         "Audit the zero-shot attributes of {wildcards.dataset}"
@@ -88,10 +73,10 @@ rule compare_published:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(10),
     params:
-        settings=as_json(published_settings),
+        settings=as_json(lambda wildcards: {"dataset": wildcards.dataset, "pairs": PLAN[wildcards.dataset].published}),
         code=code("compare_published"),
     message:
-        "Set the zero-shot gender of {wildcards.dataset} beside published figures"
+        "Compare the zero-shot gender of {wildcards.dataset} with published results"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.compare_published '
         "--settings {params.settings:q} --summary {input.summary} "

@@ -1,45 +1,30 @@
-"""The study, its plan, and the few functions that all rules share. What is ordinary Python is in untold/study/rules.py."""
+"""The study, its plan, and the input functions that several rules share."""
 
 import os
-import sys
 from pathlib import Path
 
-# Inside a module this is the module's folder, whoever includes it; rules/ lies in the workflow's.
-ROOT = Path(workflow.current_basedir).parent
-sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 
-from untold.base.devices import gpu_count
 from untold.catalogue.tables import tables_of
 from untold.study.plan import Plan, identity, local_files
 from untold.study.rules import (
     alternatives,
-    as_json,
     by_name,
-    code_of,
-    digests,
+    compared_studies,
     flat,
     model_manifest,
     own_files,
-    scaled_by_attempt,
+    page_files,
     shard_files,
+    study_outputs,
 )
-from untold.study.runs import join_runs, prefer_this_interpreter
+from untold.study.runs import join_runs
 from untold.study.schema import parse_study
 from untold.study.schema_base import ConfigError
 
-prefer_this_interpreter()
-# Jobs find our packages here, and with `python -P` nothing of the same name in the study's folder.
-os.environ["UNTOLD_PATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 # Held for the life of this process, so that the next run can clear a killed run's locks.
 ALIVE = join_runs(Path(".snakemake"))
-
-# Without a GPU nothing is reserved, and a thread per job leaves the cores to the shards: two threads in one job are
-# slower than one in each of two. Clusters ask for their GPUs in profiles/slurm.
-GPU = min(gpu_count(), 1)
-MODEL_THREADS = 4 if GPU else 1
-CONDA = "../envs/untold.yaml"
 
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "config"
 # For the target `compare` only: folders of finished studies.
@@ -61,8 +46,6 @@ if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):
         "give this user the right to write there, or name another folder"
     )
 
-code = code_of(ROOT)
-
 
 pathvars:
     results=RESULTS,
@@ -70,19 +53,30 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
-def weights(source):
-    """Inputs that stand for a model's weights.
+def weights(*sources):
+    """Inputs that stand for the weights of models.
 
     A local model's content is in the rule's settings as a digest, so its files need no time stamps; those that come
     with the workflow are no part of the study.
     """
-    if not source.path:
-        return [model_manifest(source)]
-    return [ancient(path) for path in local_files(source.folder)] if source.folder == source.path else []
+    fetched = [model_manifest(source) for source in sources if not source.path]
+    local = [source.folder for source in sources if source.path and source.folder == source.path]
+    return fetched + [ancient(path) for folder in local for path in local_files(folder)]
 
 
 def encoder_weights(wildcards):
     return weights(STUDY.encoders[wildcards.encoder].source)
+
+
+def encoder_settings(wildcards):
+    """An encoder and its weights, of any rule that loads one."""
+    encoder = STUDY.encoders[wildcards.encoder]
+    return {"encoder": encoder.model_dump(exclude_none=True), "weights": identity(encoder.source)}
+
+
+def own_inputs(paths):
+    """Files that people wrote: their content is in the settings as a digest, so a time stamp says nothing."""
+    return [ancient(file) for file in own_files(paths)]
 
 
 def all_shards(folder):
@@ -127,6 +121,61 @@ def spaces_vectors(wildcards):
     """The vectors of each space of the dataset."""
     spaces = PLAN[wildcards.dataset].spaces.items()
     return {name: shard_files(PLAN, wildcards.dataset, space.folder) for name, space in spaces}
+
+
+def picture_vectors(wildcards):
+    """The vectors of each space of images."""
+    vectors = spaces_vectors(wildcards)
+    return {space: vectors[space] for space in PLAN[wildcards.dataset].picture_spaces}
+
+
+def picture_clusters(wildcards):
+    """The clusters of each space of images."""
+    spaces = PLAN[wildcards.dataset].picture_spaces
+    return {space: [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet"] for space in spaces}
+
+
+def shard_vectors(wildcards, folders):
+    """The file of the job's shard in each folder of the dataset, by the space that it holds."""
+    return {
+        space: [f"{RESULTS}/{wildcards.dataset}/{folder}/{wildcards.shard}.parquet"]
+        for space, folder in folders.items()
+    }
+
+
+def image_vectors(wildcards):
+    spaces = PLAN[wildcards.dataset].image_spaces.items()
+    return shard_vectors(wildcards, {space: f"embeddings/{encoder}" for encoder, space in spaces})
+
+
+def text_vectors(wildcards):
+    texts = PLAN[wildcards.dataset].texts
+    return shard_vectors(wildcards, {f"{name}_text": f"embeddings/{name}_text" for name in texts})
+
+
+def patch_tokens(wildcards):
+    return shard_vectors(wildcards, {name: f"tokens/{name}" for name in PLAN[wildcards.dataset].tokens})
+
+
+def read_by_page(option):
+    """What the page reads of each dataset."""
+    return lambda wildcards: page_files(PLAN)[option]
+
+
+def finished_studies():
+    """The studies that are compared."""
+    try:
+        studies = compared_studies(COMPARED)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    if len(studies) < 2:
+        raise WorkflowError("compare needs two finished studies or more: --config 'studies=[results, results_sdxl]'")
+    return studies
+
+
+def compared_tables(wildcards):
+    tables = ("contrasts", "activities", "specifications_summary")
+    return [f"{folder}/tables/{name}-{table}.csv" for folder, name in finished_studies().values() for table in tables]
 
 
 def stage_tables(stage):

@@ -3,15 +3,6 @@
 WITH_TOKENS = [name for name, encoder in STUDY.encoders.items() if getattr(encoder, "tokens", False)]
 
 
-def text_settings(wildcards):
-    encoder = STUDY.encoders[wildcards.encoder]
-    return {"encoder": encoder.model_dump(exclude_none=True), "weights": identity(encoder.source)}
-
-
-def encoder_settings(wildcards):
-    return {**text_settings(wildcards), "max_pixels": PLAN[wildcards.dataset].max_pixels}
-
-
 rule embed_images:
     input:
         images=covered_shards("images"),
@@ -33,7 +24,9 @@ rule embed_images:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(encoder_settings),
+        settings=as_json(
+            lambda wildcards: {**encoder_settings(wildcards), "max_pixels": PLAN[wildcards.dataset].max_pixels}
+        ),
         code=code("embed_images"),
     message:
         "Embed the images of {wildcards.dataset} shard {wildcards.shard} with {wildcards.encoder}"
@@ -43,7 +36,7 @@ rule embed_images:
         "--vectors {output.vectors} --tokens {output.tokens} &> {log}"
 
 
-# The same job for encoders whose patch tokens are kept: one more output.
+# The same job with one more output, for encoders whose patch tokens are kept.
 use rule embed_images as embed_images_and_tokens with:
     output:
         vectors="<results>/{dataset}/embeddings/{encoder}/{shard}.parquet",
@@ -73,7 +66,7 @@ rule embed_prompts:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(30),
     params:
-        settings=as_json(text_settings),
+        settings=as_json(encoder_settings),
         code=code("embed_prompts"),
     message:
         "Embed the prompts of {wildcards.dataset} shard {wildcards.shard} with {wildcards.encoder}"

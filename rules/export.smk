@@ -1,34 +1,13 @@
-"""What other tools open: never part of the study itself, made on request (`snakemake export`)."""
+"""Files for other tools, made only on request (`snakemake export`)."""
 
 import tomllib
 
-from untold.study.rules import packed_code
+from untold.study.rules import crate_files, packed_code
+from untold.study.settings import crate_settings
 
-
-def export_settings(wildcards):
-    spaces = PLAN[wildcards.dataset].spaces.items()
-    return {"dataset": wildcards.dataset, "keys": {space: place.key for space, place in spaces}}
-
-
-def crate_settings(wildcards):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {
-        "title": STUDY.report.title,
-        "version": project["version"],
-        "study": STUDY.model_dump(exclude={"report"}),
-        "identities": model_identities(),
-        "code": WORKFLOW_FILES,
-    }
-
-
-def study_results(wildcards):
-    """The tables, figures and page that the crate holds."""
-    files = [file for name in PLAN.datasets for file in page_files()["tables"][name] + page_files()["figures"][name]]
-    return [*files, f"{RESULTS}/report.html"]
-
-
-# Everything of ours that a crate holds, relative to the workflow's folder.
+# All of our files that a crate contains, relative to the workflow's folder.
 WORKFLOW_FILES = ["Snakefile", "requirements.lock", *packed_code(ROOT)]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 rule export:
@@ -55,7 +34,12 @@ rule export_dataset:
         mem_mb=8000,
         runtime=60,
     params:
-        settings=as_json(export_settings),
+        settings=as_json(
+            lambda wildcards: {
+                "dataset": wildcards.dataset,
+                "keys": {space: place.key for space, place in PLAN[wildcards.dataset].spaces.items()},
+            }
+        ),
         code=code("export_dataset"),
     message:
         "Export the images of {wildcards.dataset}"
@@ -67,7 +51,7 @@ rule export_dataset:
 
 rule export_crate:
     input:
-        results=study_results,
+        results=crate_files(PLAN),
     output:
         crate="<results>/export/study.crate.zip",
     log:
@@ -80,7 +64,7 @@ rule export_crate:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=as_json(crate_settings),
+        settings=as_json(lambda wildcards: {**crate_settings(PLAN, VERSION), "code": WORKFLOW_FILES}),
         code=code("export_crate", *WORKFLOW_FILES),
     message:
         "Pack the study as a Workflow Run RO-Crate"

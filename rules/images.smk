@@ -1,33 +1,11 @@
-"""Folders of existing images become manifests like those of generated ones."""
+"""Manifests of folders of existing images, in the form of those of generated images."""
 
-
-def label_files(wildcards):
-    return [ancient(file) for file in own_files(PLAN.folders[wildcards.dataset].label_files)]
-
-
-def index_settings(wildcards):
-    plan = PLAN.folders[wildcards.dataset]
-    return {
-        "dataset": plan.settings.model_dump(exclude={"zero_shot", "balance", "encoders"}),
-        "labels": digests(plan.label_files),
-        "names": plan.names,
-        "files": plan.fingerprint(wildcards.shard),
-        "shard": int(wildcards.shard.split("-")[0]),
-    }
-
-
-def folder_rejects(wildcards):
-    """Generated images that fail are in their manifests."""
-    return shard_files(PLAN, wildcards.dataset, "rejects") if wildcards.dataset in PLAN.folders else []
-
-
-def rejects_settings(wildcards):
-    return {"dataset": wildcards.dataset}
+from untold.study.settings import index_settings
 
 
 rule index_images:
     input:
-        labels=label_files,
+        labels=lambda wildcards: own_inputs(PLAN.folders[wildcards.dataset].label_files),
     output:
         images="<results>/{dataset}/images/{shard}.parquet",
         rejects="<results>/{dataset}/rejects/{shard}.parquet",
@@ -43,7 +21,7 @@ rule index_images:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(index_settings),
+        settings=as_json(lambda wildcards: index_settings(PLAN.folders[wildcards.dataset], wildcards.shard)),
         code=code("index_images"),
     message:
         "Index the images of {wildcards.dataset} shard {wildcards.shard}"
@@ -56,7 +34,10 @@ rule index_images:
 rule list_rejects:
     input:
         images=all_shards("images"),
-        rejects=folder_rejects,
+        rejects=lambda wildcards: (
+            shard_files(PLAN, wildcards.dataset, "rejects") if wildcards.dataset in PLAN.folders else []
+        ),
+        # generated images that fail are in their manifests
     output:
         listed="<results>/tables/{dataset}-rejects.csv",
     log:
@@ -69,7 +50,7 @@ rule list_rejects:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(10),
     params:
-        settings=as_json(rejects_settings),
+        settings=as_json(lambda wildcards: {"dataset": wildcards.dataset}),
         code=code("list_rejects"),
     message:
         "List the images of {wildcards.dataset} that cannot be used"

@@ -1,48 +1,6 @@
-"""From similarities to findings that hold."""
+"""Statistics: gaps with intervals and tests, and which groups the neutral images show."""
 
-
-def reference_settings(wildcards):
-    plan = PLAN[wildcards.dataset]
-    return {
-        "dataset": wildcards.dataset,
-        "spaces": {name: plan.spaces[name].column for name in plan.picture_spaces},
-        "inference": STUDY.inference.model_dump(),
-    }
-
-
-def picture_vectors(wildcards):
-    """Floor and ceiling are of images: prompts have no seeds."""
-    vectors = spaces_vectors(wildcards)
-    return {space: vectors[space] for space in PLAN[wildcards.dataset].picture_spaces}
-
-
-def inference_settings(wildcards):
-    plan = PLAN.generated[wildcards.dataset]
-    return {
-        "dataset": wildcards.dataset,
-        "groups": plan.groups,
-        "placebos": list(plan.settings.prompts.placebos),
-        "pairs": plan.pairs,
-        "rows": plan.original_rows,
-        "inference": STUDY.inference.model_dump(),
-    }
-
-
-def planted_shares(wildcards):
-    """The known shares of a model whose bias was planted."""
-    planted = PLAN.generated[wildcards.dataset].settings.planted
-    return [planted] if planted else []
-
-
-def position_settings(wildcards):
-    plan = PLAN.generated[wildcards.dataset]
-    return {
-        "dataset": wildcards.dataset,
-        "groups": plan.groups,
-        "space": f"{plan.texts[0]}_image" if plan.texts else None,
-        "planted": digests(planted_shares(wildcards)),
-        "inference": STUDY.inference.model_dump(),
-    }
+from untold.study.settings import inference_settings, position_settings, reference_settings
 
 
 rule measure_reference:
@@ -64,7 +22,7 @@ rule measure_reference:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(reference_settings),
+        settings=as_json(lambda wildcards: reference_settings(PLAN.generated[wildcards.dataset])),
         code=code("measure_reference"),
         vectors=by_name(picture_vectors),
     message:
@@ -95,7 +53,7 @@ rule infer:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(inference_settings),
+        settings=as_json(lambda wildcards: inference_settings(PLAN.generated[wildcards.dataset])),
         code=code("infer"),
     message:
         "Test the gaps between the groups of {wildcards.dataset}"
@@ -111,7 +69,7 @@ rule locate_neutral:
         similarity=all_shards("similarity"),
         images=all_shards("images"),
         predictions=used_predictions,
-        planted=lambda wildcards: [ancient(file) for file in own_files(planted_shares(wildcards))],
+        planted=lambda wildcards: own_inputs(PLAN.generated[wildcards.dataset].planted_files),
     output:
         tables=stage_tables("locate_neutral"),
     log:
@@ -126,10 +84,10 @@ rule locate_neutral:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(position_settings),
+        settings=as_json(lambda wildcards: position_settings(PLAN.generated[wildcards.dataset])),
         code=code("locate_neutral"),
     message:
-        "Find where the neutral person of {wildcards.dataset} sits among the groups"
+        "Estimate which groups the neutral images of {wildcards.dataset} show"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.locate_neutral '
         "--settings {params.settings:q} --similarity {input.similarity} "

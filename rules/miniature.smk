@@ -1,4 +1,4 @@
-"""How the embedded models were made: target `miniature`, never part of `all`.
+"""Train the embedded models: a separate workflow, `snakemake -s rules/miniature.smk --cores all`.
 
 Trainings keep checkpoints in resources/miniature/training/ (git-ignored), outside declared outputs: a stopped one
 goes on where it was. The world (world.csv, world.json) is written by hand.
@@ -6,90 +6,100 @@ goes on where it was. The world (world.csv, world.json) is written by hand.
 
 import yaml
 
+
+include: "environment.smk"
+
+
 WORLD = "resources/miniature"
 TRAINING = f"{WORLD}/training"
 TRUTH = [f"{WORLD}/world.csv", f"{WORLD}/world.json", f"{WORLD}/sprites.png"]
-RECIPE = yaml.safe_load(Path(workflow.basedir, "config/miniature.yaml").read_text())
-# docs/performance.md: large tensors allocated anew in every step cost page faults.
+RECIPE = yaml.safe_load((ROOT / "config/miniature.yaml").read_text(encoding="utf-8"))
+# docs/performance.md: large tensors that are reallocated in every step cause page faults.
 MALLOC = "env MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 "
 
 
-localrules:
-    miniature,
+pathvars:
+    logs=f"{TRAINING}/logs",
+    benchmarks=f"{TRAINING}/benchmarks",
 
 
 rule miniature:
+    default_target: True
     input:
         f"{WORLD}/sdxl/model_index.json",
         f"{WORLD}/dino/model.safetensors",
         f"{WORLD}/faces",
         f"{WORLD}/evaluation.json",
+    localrule: True
 
 
 rule draw_sprites:
     input:
         world=f"{WORLD}/world.csv",
         font=ancient(RECIPE["sprites"]["font"]),
-        code=code_files("scripts/miniature/draw_sprites.py"),
     output:
         sprites=f"{WORLD}/sprites.png",
     log:
-        f"{RESULTS}/logs/miniature/draw_sprites.log",
+        "<logs>/draw_sprites.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/draw_sprites.tsv"
+        "<benchmarks>/draw_sprites.tsv"
     conda:
         CONDA
+    params:
+        code=code("miniature/draw_sprites"),
     message:
         "Draw the people and objects of the miniature world"
     shell:
-        "python -m scripts.miniature.draw_sprites --world {input.world} --font {input.font} --sprites {output.sprites} &> {log}"
+        'PYTHONPATH="$UNTOLD_PATH" '
+        "python -P -m scripts.miniature.draw_sprites --world {input.world} --font {input.font} --sprites {output.sprites} &> {log}"
 
 
 rule make_faces:
     input:
         world=TRUTH,
-        code=code_files("scripts/miniature/make_faces.py"),
     output:
         faces=directory(f"{WORLD}/faces"),
     log:
-        f"{RESULTS}/logs/miniature/make_faces.log",
+        "<logs>/make_faces.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/make_faces.tsv"
+        "<benchmarks>/make_faces.tsv"
     conda:
         CONDA
     params:
-        settings=settings(lambda wildcards: RECIPE["faces"]),
+        settings=as_json(lambda wildcards: RECIPE["faces"]),
+        code=code("miniature/make_faces"),
     message:
         "Draw the labelled faces"
     shell:
-        "python -m scripts.miniature.make_faces --settings {params.settings:q} "
+        'PYTHONPATH="$UNTOLD_PATH" '
+        "python -P -m scripts.miniature.make_faces --settings {params.settings:q} "
         f"--world {WORLD} --faces {{output.faces}} &> {{log}}"
 
 
 rule train_vae:
     input:
         world=TRUTH,
-        code=code_files("scripts/miniature/train_vae.py"),
-        lock="requirements.lock",
     output:
         vae=directory(f"{TRAINING}/vae"),
     log:
-        f"{RESULTS}/logs/miniature/train_vae.log",
+        "<logs>/train_vae.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_vae.tsv"
+        "<benchmarks>/train_vae.tsv"
     conda:
         CONDA
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(240),
     params:
-        settings=settings(lambda wildcards: RECIPE["vae"]),
+        settings=as_json(lambda wildcards: RECIPE["vae"]),
+        code=code("miniature/train_vae"),
     message:
         "Train the miniature autoencoder"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_vae --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_vae --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/vae.pt --vae {{output.vae}} &> {{log}}"
 
 
@@ -97,27 +107,26 @@ rule train_decoder:
     input:
         world=TRUTH,
         vae=f"{TRAINING}/vae",
-        code=code_files("scripts/miniature/train_decoder.py"),
-        lock="requirements.lock",
     output:
         vae=directory(f"{TRAINING}/decoder"),
     log:
-        f"{RESULTS}/logs/miniature/train_decoder.log",
+        "<logs>/train_decoder.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_decoder.tsv"
+        "<benchmarks>/train_decoder.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(240),
     params:
-        settings=settings(lambda wildcards: RECIPE["decoder"]),
+        settings=as_json(lambda wildcards: RECIPE["decoder"]),
+        code=code("miniature/train_decoder"),
     message:
         "Refine the decoder of the miniature autoencoder"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_decoder --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_decoder --settings {{params.settings:q}} --world {WORLD} "
         f"--start {{input.vae}} --checkpoint {TRAINING}/decoder.pt --vae {{output.vae}} &> {{log}}"
 
 
@@ -125,27 +134,27 @@ rule encode_scenes:
     input:
         world=TRUTH,
         vae=f"{TRAINING}/vae",
-        code=code_files("scripts/miniature/encode_scenes.py"),
-        lock="requirements.lock",
     output:
         latents=f"{TRAINING}/latents.safetensors",
     log:
-        f"{RESULTS}/logs/miniature/encode_scenes.log",
+        "<logs>/encode_scenes.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/encode_scenes.tsv"
+        "<benchmarks>/encode_scenes.tsv"
     conda:
         CONDA
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(lambda wildcards: RECIPE["scenes"]),
+        settings=as_json(lambda wildcards: RECIPE["scenes"]),
+        code=code("miniature/encode_scenes"),
     message:
         "Encode scenes of every face with every object"
     shell:
-        f"{MALLOC} python -m scripts.miniature.encode_scenes --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.encode_scenes --settings {{params.settings:q}} --world {WORLD} "
         "--vae {input.vae} --latents {output.latents} &> {log}"
 
 
@@ -153,27 +162,26 @@ rule train_unet:
     input:
         world=TRUTH,
         latents=f"{TRAINING}/latents.safetensors",
-        code=code_files("scripts/miniature/train_unet.py"),
-        lock="requirements.lock",
     output:
         denoiser=f"{TRAINING}/denoiser.pt",
     log:
-        f"{RESULTS}/logs/miniature/train_unet.log",
+        "<logs>/train_unet.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_unet.tsv"
+        "<benchmarks>/train_unet.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(240),
     params:
-        settings=settings(lambda wildcards: RECIPE["unet"]),
+        settings=as_json(lambda wildcards: RECIPE["unet"]),
+        code=code("miniature/train_unet"),
     message:
         "Train the miniature UNet and its text encoders"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_unet --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_unet --settings {{params.settings:q}} --world {WORLD} "
         f"--latents {{input.latents}} --checkpoint {TRAINING}/unet.pt --denoiser {{output.denoiser}} &> {{log}}"
 
 
@@ -182,101 +190,99 @@ rule assemble_sdxl:
         world=TRUTH,
         vae=f"{TRAINING}/decoder",
         denoiser=f"{TRAINING}/denoiser.pt",
-        code=code_files("scripts/miniature/assemble_sdxl.py"),
-        lock="requirements.lock",
     output:
         index=f"{WORLD}/sdxl/model_index.json",
     log:
-        f"{RESULTS}/logs/miniature/assemble_sdxl.log",
+        "<logs>/assemble_sdxl.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/assemble_sdxl.tsv"
+        "<benchmarks>/assemble_sdxl.tsv"
     conda:
         CONDA
+    params:
+        code=code("miniature/assemble_sdxl"),
     message:
         "Assemble the miniature SDXL"
     shell:
-        f"python -m scripts.miniature.assemble_sdxl --world {WORLD} --vae {{input.vae}} --denoiser {{input.denoiser}} "
+        'PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.assemble_sdxl --world {WORLD} --vae {{input.vae}} --denoiser {{input.denoiser}} "
         f"--sdxl {WORLD}/sdxl &> {{log}}"
 
 
 rule train_clip:
     input:
         world=TRUTH,
-        code=code_files("scripts/miniature/train_clip.py"),
-        lock="requirements.lock",
     output:
         weights=f"{WORLD}/clip/open_clip_model.safetensors",
     log:
-        f"{RESULTS}/logs/miniature/train_clip.log",
+        "<logs>/train_clip.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_clip.tsv"
+        "<benchmarks>/train_clip.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(lambda wildcards: RECIPE["clip"]),
+        settings=as_json(lambda wildcards: RECIPE["clip"]),
+        code=code("miniature/train_clip"),
     message:
         "Train the miniature CLIP"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_clip --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_clip --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/clip.pt --clip {WORLD}/clip &> {{log}}"
 
 
 rule train_dino:
     input:
         world=TRUTH,
-        code=code_files("scripts/miniature/train_dino.py"),
-        lock="requirements.lock",
     output:
         weights=f"{WORLD}/dino/model.safetensors",
     log:
-        f"{RESULTS}/logs/miniature/train_dino.log",
+        "<logs>/train_dino.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_dino.tsv"
+        "<benchmarks>/train_dino.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(lambda wildcards: RECIPE["dino"]),
+        settings=as_json(lambda wildcards: RECIPE["dino"]),
+        code=code("miniature/train_dino"),
     message:
         "Train the miniature vision transformer without labels"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_dino --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_dino --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/dino.pt --dino {WORLD}/dino &> {{log}}"
 
 
 rule train_resnet:
     input:
         world=TRUTH,
-        code=code_files("scripts/miniature/train_resnet.py"),
-        lock="requirements.lock",
     output:
         weights=f"{WORLD}/resnet/model.safetensors",
     log:
-        f"{RESULTS}/logs/miniature/train_resnet.log",
+        "<logs>/train_resnet.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/train_resnet.tsv"
+        "<benchmarks>/train_resnet.tsv"
     conda:
         CONDA
-    threads: 1
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
-        settings=settings(lambda wildcards: RECIPE["resnet"]),
+        settings=as_json(lambda wildcards: RECIPE["resnet"]),
+        code=code("miniature/train_resnet"),
     message:
         "Train the miniature ResNet to name the object"
     shell:
-        f"{MALLOC} python -m scripts.miniature.train_resnet --settings {{params.settings:q}} --world {WORLD} "
+        f'{MALLOC} PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.train_resnet --settings {{params.settings:q}} --world {WORLD} "
         f"--checkpoint {TRAINING}/resnet.pt --resnet {WORLD}/resnet &> {{log}}"
 
 
@@ -286,27 +292,27 @@ rule evaluate_miniature:
         sdxl=f"{WORLD}/sdxl/model_index.json",
         clip=f"{WORLD}/clip/open_clip_model.safetensors",
         resnet=f"{WORLD}/resnet/model.safetensors",
-        code=code_files("scripts/miniature/evaluate_miniature.py"),
-        lock="requirements.lock",
     output:
         evaluation=f"{WORLD}/evaluation.json",
         samples=f"{WORLD}/samples.png",
     log:
-        f"{RESULTS}/logs/miniature/evaluate_miniature.log",
+        "<logs>/evaluate_miniature.log",
     benchmark:
-        f"{RESULTS}/benchmarks/miniature/evaluate_miniature.tsv"
+        "<benchmarks>/evaluate_miniature.tsv"
     conda:
         CONDA
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
-        settings=settings(lambda wildcards: RECIPE["evaluation"]),
+        settings=as_json(lambda wildcards: RECIPE["evaluation"]),
+        code=code("miniature/evaluate_miniature"),
     message:
-        "Measure what the miniature must show"
+        "Check the miniature against its goals"
     shell:
-        f"python -m scripts.miniature.evaluate_miniature --settings {{params.settings:q}} --world {WORLD} --sdxl {WORLD}/sdxl "
+        'PYTHONPATH="$UNTOLD_PATH" '
+        f"python -P -m scripts.miniature.evaluate_miniature --settings {{params.settings:q}} --world {WORLD} --sdxl {WORLD}/sdxl "
         f"--clip {WORLD}/clip --resnet {WORLD}/resnet --evaluation {{output.evaluation}} "
         "--samples {output.samples} &> {log}"

@@ -1,14 +1,10 @@
-"""Models from the hub: pinned revisions, fetched once and checked, offline ever after."""
+"""Models from the hub: downloaded once at a pinned revision and verified; later runs need no network."""
 
 from untold.study.rules import hub_request
 
 
-def hub_settings(wildcards):
-    return hub_request(PLAN, wildcards.repository, wildcards.revision)
-
-
-# The one rule that does not depend on its code: a revision is what it is by its checksums, and an edited helper must
-# not send a machine without network back to the hub.
+# The only rule that does not depend on its code: checksums identify a revision, and editing a helper must not force a
+# download on an offline machine.
 rule fetch_model:
     output:
         manifest="resources/models/{repository}/{revision}/manifest.json",
@@ -26,7 +22,7 @@ rule fetch_model:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(240),
     params:
-        settings=as_json(hub_settings),
+        settings=as_json(lambda wildcards: hub_request(PLAN, wildcards.repository, wildcards.revision)),
     message:
         "Fetch {wildcards.repository} at {wildcards.revision}"
     shell:
@@ -39,4 +35,4 @@ rule fetch_models:
         sorted({model_manifest(source) for source in PLAN.hub_sources}),
     localrule: True
     message:
-        "All models of the study are here"
+        "All models of the study are available"

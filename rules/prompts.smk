@@ -1,16 +1,6 @@
-"""Prompts of the generated datasets, a shard at a time."""
+"""Prompts of the generated datasets, shard by shard."""
 
-
-def prompt_settings(wildcards):
-    plan = PLAN.generated[wildcards.dataset]
-    return {
-        "activities": [vars(activity) for activity in plan.synthesis[wildcards.shard]],
-        "prompts": plan.settings.prompts.model_dump(),
-        "first_seed": plan.settings.first_seed,
-        "seeds": plan.settings.seeds,
-        "neutral_seeds": plan.settings.neutral_seeds or plan.settings.seeds,
-        "noise": plan.settings.synthesis.noise,
-    }
+from untold.study.settings import prompt_settings
 
 
 rule write_prompts:
@@ -26,7 +16,7 @@ rule write_prompts:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
     params:
-        settings=as_json(prompt_settings),
+        settings=as_json(lambda wildcards: prompt_settings(PLAN.generated[wildcards.dataset], wildcards.shard)),
         code=code("write_prompts", pinned=False),
     message:
         "Write the prompts of {wildcards.dataset} shard {wildcards.shard}"

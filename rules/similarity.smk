@@ -1,41 +1,6 @@
 """How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
 
-def shard_vectors(wildcards, folders):
-    """The file of the job's shard in each folder of the dataset, by the space that it holds."""
-    return {
-        space: [f"{RESULTS}/{wildcards.dataset}/{folder}/{wildcards.shard}.parquet"]
-        for space, folder in folders.items()
-    }
-
-
-def image_vectors(wildcards):
-    spaces = PLAN[wildcards.dataset].image_spaces.items()
-    return shard_vectors(wildcards, {space: f"embeddings/{encoder}" for encoder, space in spaces})
-
-
-def text_vectors(wildcards):
-    return shard_vectors(
-        wildcards, {f"{name}_text": f"embeddings/{name}_text" for name in PLAN[wildcards.dataset].texts}
-    )
-
-
-def patch_tokens(wildcards):
-    return shard_vectors(wildcards, {name: f"tokens/{name}" for name in PLAN[wildcards.dataset].tokens})
-
-
-def similarity_settings(wildcards):
-    return {"dataset": wildcards.dataset}
-
-
-def score_settings(wildcards):
-    return {
-        "dataset": wildcards.dataset,
-        "encoder": wildcards.encoder,
-        "inference": STUDY.inference.model_dump(),
-    }
-
-
 rule measure_similarity:
     input:
         images=covered_shards("images"),
@@ -55,7 +20,7 @@ rule measure_similarity:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(similarity_settings),
+        settings=as_json(lambda wildcards: {"dataset": wildcards.dataset}),
         code=code("measure_similarity"),
         vectors=by_name(image_vectors),
         texts=by_name(text_vectors),
@@ -86,7 +51,13 @@ rule score_prompts:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(score_settings),
+        settings=as_json(
+            lambda wildcards: {
+                "dataset": wildcards.dataset,
+                "encoder": wildcards.encoder,
+                "inference": STUDY.inference.model_dump(),
+            }
+        ),
         code=code("score_prompts"),
     message:
         "Score how well the images of {wildcards.dataset} show their prompts in {wildcards.encoder}"

@@ -1,73 +1,6 @@
-"""Maps, clusters and who is in them."""
+"""Maps, clusters and their composition."""
 
-
-def projection_settings(wildcards):
-    spaces = PLAN[wildcards.dataset].spaces.items()
-    return {
-        "projections": STUDY.projections.model_dump(),
-        "spaces": {name: [space.column, space.key] for name, space in spaces},
-    }
-
-
-def cluster_settings(wildcards):
-    space = PLAN[wildcards.dataset].spaces[wildcards.space]
-    return {
-        "clusters": STUDY.clusters.model_dump(exclude={"permutations", "duplicate_cosine"}),
-        "space": wildcards.space,
-        "column": space.column,
-        "key": space.key,
-    }
-
-
-def composition_settings(wildcards):
-    plan = PLAN[wildcards.dataset]
-    space = plan.spaces[wildcards.space]
-    return {
-        "space": wildcards.space,
-        "column": space.column,
-        "key": space.key,
-        "attributes": plan.attributes,
-        "predicted": plan.predicted,
-        "nested": wildcards.dataset in PLAN.generated,
-        "seed": STUDY.clusters.seed,
-        "draws": STUDY.clusters.permutations,
-        "confidence": STUDY.inference.confidence,
-    }
-
-
-def captions_settings(wildcards):
-    return {"space": wildcards.space}
-
-
-def rebalance_settings(wildcards):
-    plan = PLAN[wildcards.dataset]
-    attributes, predicted = plan.balanced
-    return {
-        "space": wildcards.space,
-        "column": plan.spaces[wildcards.space].column,
-        "attributes": attributes,
-        "predicted": predicted,
-        "duplicate_cosine": STUDY.clusters.duplicate_cosine,
-        "seed": STUDY.clusters.seed,
-    }
-
-
-def picture_clusters(wildcards):
-    """The clusters of each space of images."""
-    spaces = PLAN[wildcards.dataset].picture_spaces
-    return {space: [f"{RESULTS}/{wildcards.dataset}/clusters/{space}.parquet"] for space in spaces}
-
-
-def agreement_settings(wildcards):
-    return {"dataset": wildcards.dataset, "spaces": PLAN[wildcards.dataset].picture_spaces}
-
-
-def sheet_settings(wildcards):
-    return {
-        "dataset": wildcards.dataset,
-        "space": wildcards.space,
-        "max_pixels": PLAN[wildcards.dataset].max_pixels,
-    }
+from untold.study.settings import cluster_settings, composition_settings, projection_settings, rebalance_settings
 
 
 rule project:
@@ -86,7 +19,7 @@ rule project:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        settings=as_json(projection_settings),
+        settings=as_json(lambda wildcards: projection_settings(PLAN[wildcards.dataset])),
         code=code("project"),
         vectors=by_name(spaces_vectors),
     message:
@@ -116,7 +49,7 @@ rule cluster:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        settings=as_json(cluster_settings),
+        settings=as_json(lambda wildcards: cluster_settings(PLAN[wildcards.dataset], wildcards.space)),
         code=code("cluster"),
     message:
         "Cluster {wildcards.dataset} in {wildcards.space}"
@@ -147,7 +80,7 @@ rule compose:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        settings=as_json(composition_settings),
+        settings=as_json(lambda wildcards: composition_settings(PLAN[wildcards.dataset], wildcards.space)),
         code=code("compose"),
     message:
         "Describe the clusters of {wildcards.dataset} in {wildcards.space}"
@@ -174,7 +107,7 @@ rule describe_captions:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(30),
     params:
-        settings=as_json(captions_settings),
+        settings=as_json(lambda wildcards: {"space": wildcards.space}),
         code=code("describe_captions"),
     message:
         "Compare the captions of the clusters of {wildcards.dataset} in {wildcards.space}"
@@ -204,7 +137,7 @@ rule rebalance:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        settings=as_json(rebalance_settings),
+        settings=as_json(lambda wildcards: rebalance_settings(PLAN[wildcards.dataset], wildcards.space)),
         code=code("rebalance"),
     message:
         "Find duplicates and rebalance {wildcards.dataset} in {wildcards.space}"
@@ -230,7 +163,9 @@ rule compare_clusters:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(10),
     params:
-        settings=as_json(agreement_settings),
+        settings=as_json(
+            lambda wildcards: {"dataset": wildcards.dataset, "spaces": PLAN[wildcards.dataset].picture_spaces}
+        ),
         code=code("compare_clusters"),
         clusters=by_name(picture_clusters),
     message:
@@ -263,7 +198,13 @@ rule draw_contact_sheet:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(30),
     params:
-        settings=as_json(sheet_settings),
+        settings=as_json(
+            lambda wildcards: {
+                "dataset": wildcards.dataset,
+                "space": wildcards.space,
+                "max_pixels": PLAN[wildcards.dataset].max_pixels,
+            }
+        ),
         code=code("draw_contact_sheet"),
     message:
         "Show the clusters of {wildcards.dataset} in {wildcards.space}"

@@ -1,34 +1,12 @@
-"""Images of the generated datasets, kept in a store by what determines their pixels."""
+"""Images of the generated datasets, in a store whose keys cover everything that determines the pixels."""
 
-
-def used_vae(dataset):
-    """Only the fast profile decodes with the model's alternative VAE."""
-    return STUDY.models[dataset.model].vae if dataset.synthesis.profile == "fast" else None
-
-
-def synthesis_weights(wildcards):
-    dataset = STUDY.datasets[wildcards.dataset]
-    sources = [STUDY.models[dataset.model].source, used_vae(dataset)]
-    return [file for source in sources if source for file in weights(source)]
-
-
-def synthesis_settings(wildcards):
-    dataset = STUDY.datasets[wildcards.dataset]
-    model = STUDY.models[dataset.model]
-    vae = used_vae(dataset)
-    return {
-        "synthesis": dataset.synthesis.model_dump(),
-        "model": model.source.model_dump(exclude_none=True),
-        "vae": vae and vae.model_dump(exclude_none=True),
-        "identity": {"model": identity(model.source), "vae": vae and identity(vae)},
-        "variant": model.variant,
-    }
+from untold.study.settings import drawing_sources, synthesis_settings
 
 
 rule synthesise:
     input:
         prompts="<results>/{dataset}/prompts/{shard}.parquet",
-        weights=synthesis_weights,
+        weights=lambda wildcards: weights(*drawing_sources(PLAN.generated[wildcards.dataset])),
     output:
         images="<results>/{dataset}/images/{shard}.parquet",
         latents="<results>/{dataset}/latents/{shard}.parquet",
@@ -46,7 +24,7 @@ rule synthesise:
         mem_mb=scaled_by_attempt(12000),
         runtime=scaled_by_attempt(240),
     params:
-        settings=as_json(synthesis_settings),
+        settings=as_json(lambda wildcards: synthesis_settings(PLAN.generated[wildcards.dataset])),
         code=code("synthesise"),
     message:
         "Synthesise the images of {wildcards.dataset} shard {wildcards.shard}"

@@ -1,4 +1,4 @@
-"""Audit zero-shot attributes against labels: how often they err, for whom, and at which threshold."""
+"""Audit zero-shot attributes against labels: error rates by group, and the effect of the threshold."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from untold.data.parquet import read_table
 from untold.data.predictions import beside_labels
 from untold.judges import audit
 
-SMALLEST = 10  # images; the worst of many smaller groups is mostly luck
+SMALLEST = 10  # images; the worst of many smaller groups is mostly due to chance
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -32,7 +32,7 @@ def main(*, settings: Settings, images: list[Path], predictions: Path, tables: l
     for attribute, labels in settings.attributes.items():
         joined = beside_labels(predicted, manifest, attribute, labels)
         known = predicted.loc[predicted["attribute"] == attribute, "classifier"]
-        for classifier in sorted(set(known)):  # also where no image has one of the two labels
+        for classifier in sorted(set(known)):  # even if no image has one of the two labels
             table = joined[joined["classifier"] == classifier]
             about = {"dataset": settings.dataset, "target": attribute, "classifier": classifier}
             for name, frame in judge(table, labels, settings).items():

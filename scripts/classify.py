@@ -1,4 +1,4 @@
-"""Classify images by CLIP: probability of each label from the cosines with its prompts."""
+"""Classify images with CLIP: the probability of each label from the cosines with its prompts."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from untold.study.schema_encoders import OpenClip
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The text tower, and for each attribute the classifiers: the prompts of each label."""
+    """The text tower and the classifiers of each attribute, with the prompts for each label."""
 
     encoder: OpenClip
     weights: str

@@ -1,4 +1,4 @@
-"""The command line of every script, made from the signature of its ``main``."""
+"""The command line of every script, derived from the signature of its ``main``."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 
 def _by_name(_: type, tokens: Sequence[cyclopts.Token]) -> dict[str, list[Path]]:
-    """``latents= a.parquet b.parquet sd_latents= c.parquet`` as the files of each name; a name may have none."""
+    """Parse ``latents= a.parquet b.parquet sd_latents= c.parquet`` into the files of each name, which may be none."""
     files: dict[str, list[Path]] = {}
     for word in (token.value for token in tokens):
         if word.endswith("="):
@@ -24,27 +24,32 @@ def _by_name(_: type, tokens: Sequence[cyclopts.Token]) -> dict[str, list[Path]]
     return files
 
 
-# Files that a script takes by the name of a dataset or space, each name followed by its files: never by their order,
-# nor by what a folder is called.
+# Files keyed by the name of a dataset or space. On the command line each name precedes its files, so nothing depends on
+# their order or on the names of folders.
 NamedFiles = Annotated[dict[str, list[Path]], cyclopts.Parameter(converter=_by_name, accepts_keys=False, n_tokens=-1)]
 
 
 def run(main: Callable[..., None]) -> None:
-    """Parse ``sys.argv`` by the signature of ``main`` and call it, logging to standard error.
-
-    A pydantic model is given as JSON and read in JSON mode, so that strict models accept it; a list as several words
-    behind its option.
-    """
+    """Parse ``sys.argv`` according to the signature of ``main`` and call it, logging to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # No hub is asked for anything while a job runs; fetch_model is the one rule that goes online.
+    # Jobs never contact a hub; fetch_model is the only rule that goes online.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    application(main)()
+
+
+def application(main: Callable[..., None]) -> cyclopts.App:
+    """The command line of ``main``.
+
+    A pydantic model is passed as JSON and validated in JSON mode, which strict models accept; a list is passed as
+    several words after its option.
+    """
     for name, annotation in main.__annotations__.items():
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             parameter = cyclopts.Parameter(converter=_from_json, accepts_keys=False, n_tokens=1)
             main.__annotations__[name] = Annotated[annotation, parameter]
     app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=""))
     app.default(main)
-    app()
+    return app
 
 
 def _from_json(model: type[BaseModel], tokens: Sequence[cyclopts.Token]) -> BaseModel:

@@ -1,4 +1,4 @@
-"""Cluster the images or prompts of one space, and tell whether to believe the clusters."""
+"""Cluster the images or prompts of one space, and assess how far the clusters can be trusted."""
 
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (docs
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to cluster, and what the files hold."""
+    """Parameters of clustering, and the columns of the files."""
 
     clusters: Clusters
     space: str

@@ -1,4 +1,4 @@
-"""Compare the clusters that different encoders make of the same images."""
+"""Compare the clusters of the same images in the spaces of different encoders."""
 
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +14,7 @@ from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The dataset's name and its spaces, in the order that they are compared."""
+    """The name of the dataset, and its spaces in the order of comparison."""
 
     dataset: str
     spaces: list[str]

@@ -1,4 +1,4 @@
-"""Set the figures of keyword pairs on UTKFace beside the published ones."""
+"""Compare the results of keyword pairs on UTKFace with the published ones."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PUBLISHED_OF = "OpenAI ViT-B/32 on 24 105 UTKFace images"
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The published pair that each classifier of gender is."""
+    """The published keyword pair of each gender classifier."""
 
     dataset: str
     pairs: dict[str, str]

@@ -1,4 +1,4 @@
-"""Put finished studies side by side: their gaps, and how much they differ over the activities they share."""
+"""Compare finished studies: their gaps, and the differences over the activities they share."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The studies by name, each with its folder and dataset, and how to make intervals."""
+    """The studies by name, each with its folder and dataset, and the parameters of the intervals."""
 
     title: str
     studies: dict[str, tuple[str, str]]

@@ -17,7 +17,7 @@ from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Columns and predicted attributes to count, whether images are nested in activities, and what the files hold."""
+    """Columns and predicted attributes to count, whether images are nested in activities, and the files' columns."""
 
     space: str
     column: str
@@ -64,7 +64,7 @@ def main(
             link = association(table[attribute], labels, blocks=blocks, seed=settings.seed, permutations=settings.draws)
             counts.append(part.assign(**about))
             links.append(link.assign(**about))
-    if not attributes:  # the tables are there all the same
+    if not attributes:  # the tables must exist all the same
         nothing, nowhere = {"space": "", "algorithm": "", "attribute": ""}, np.empty(0, dtype=int)
         counts, links = (
             [composition([], nowhere).assign(**nothing)],

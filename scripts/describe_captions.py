@@ -1,4 +1,4 @@
-"""Tell which words about gender, age and emotion the captions of each cluster use more than the rest."""
+"""Find the words about gender, age and emotion that are more frequent in the captions of each cluster."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The space that the clusters are of."""
+    """The space of the clusters."""
 
     space: str
 

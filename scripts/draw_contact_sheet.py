@@ -1,4 +1,4 @@
-"""Show each k-means cluster of one space by the images nearest to its centre and those farthest from it."""
+"""Show each k-means cluster of one space by the images nearest to and farthest from its centre."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from untold.data.parquet import read_table
 from untold.images.decode import UnreadableImage, decode
 from untold.report.contact import Strip, contact_sheet
 
-LARGEST = 40  # clusters shown; a page of more is not looked at
+LARGEST = 40  # clusters shown; nobody scrolls through more
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Whose clusters, and how large an image may be."""
+    """The dataset and space, and the largest image that is decoded."""
 
     dataset: str
     space: str
@@ -44,7 +44,7 @@ def main(*, settings: Settings, images: list[Path], clusters: Path, representati
 
 
 def thumbnail(path: Path, max_pixels: int) -> Image:
-    """The image, small enough that hundreds fit in memory."""
+    """Read an image, reduced so that hundreds fit in memory."""
     try:
         image = decode(path, max_pixels=max_pixels)
     except UnreadableImage as error:

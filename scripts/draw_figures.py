@@ -1,4 +1,4 @@
-"""Draw the printed figures of one dataset, in one process: starting Python takes longer than drawing."""
+"""Draw the static figures of one dataset in one process, because starting Python takes longer than drawing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,9 @@ from untold.report.wording import space_label
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """What the figures show.
 
-    ``highlight`` is the column whose values are coloured in the maps, ``groups`` the axis with neutral first (empty
-    for a folder: the values are found in the data), ``keys`` the manifest's column that each space is keyed by.
+    ``highlight`` is the column whose values are coloured on the maps; ``groups`` is the axis with neutral first (empty
+    for a folder, whose values are taken from the data); ``keys`` gives the column of the manifest with the keys of each
+    space.
     """
 
     dataset: str
@@ -51,7 +52,7 @@ def main(*, settings: Settings, tables: list[Path], projections: Path, images: l
 
 
 def whole_design(settings: Settings, manifest: pd.DataFrame) -> Design:
-    """What the figures of the whole dataset have in common."""
+    """The settings shared by all figures of the dataset."""
     titles = manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"] if settings.groups else {}
     return Design(
         groups=settings.groups[1:],
@@ -65,7 +66,7 @@ def whole_design(settings: Settings, manifest: pd.DataFrame) -> Design:
 def space_design(
     design: Design, settings: Settings, space: str, manifest: pd.DataFrame, places: pd.DataFrame
 ) -> Design:
-    """The same with the map of one space, coloured by the values of the column that is highlighted."""
+    """Add the map of one space, coloured by the values of the highlighted column."""
     points, key = places[places["space"] == space], settings.keys[space]
     if settings.highlight:
         about = manifest.drop_duplicates(key).set_index(key)[settings.highlight]

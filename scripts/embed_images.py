@@ -1,4 +1,4 @@
-"""Embed the images of one shard with one encoder, and write the patch tokens where they are kept."""
+"""Embed the images of one shard with one encoder, and write the patch tokens if they are kept."""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from untold.study.schema_encoders import Encoder
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """What the vectors depend on beside the images."""
+    """Everything the vectors depend on apart from the images."""
 
     encoder: Encoder
     weights: str
@@ -28,7 +28,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, images: list[Path], vectors: Path, tokens: list[Path]) -> None:
     torch.set_flush_denormal(True)
     manifest = read_table(images, columns=["key", "path", "sha256", "accepted"])
-    # Two wordings may be the same prompt (the age grid's words): one image, one vector.
+    # Two wordings may give the same prompt (the words of the age grid), and so share one image and one vector.
     manifest = manifest[manifest["accepted"]].drop_duplicates("key").sort_values("key")
     encoder = load_encoder(settings.encoder)
     paths = [Path(path) for path in manifest["path"]]

@@ -13,7 +13,7 @@ from untold.study.schema_encoders import OpenClip
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """What the vectors depend on beside the prompts."""
+    """Everything the vectors depend on apart from the prompts."""
 
     encoder: OpenClip
     weights: str

@@ -1,4 +1,4 @@
-"""Pack a finished study as a Workflow Run RO-Crate: what was run, on what, with which results."""
+"""Pack a finished study as a Workflow Run RO-Crate: the workflow, its inputs and its results."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from scripts.cli import run
 from untold.base.files import atomic
 from untold.base.places import ROOT
 
-# The run profiles build on RO-Crate 1.1, whatever the library's own default is by now.
+# The run profiles build on RO-Crate 1.1, whatever the library's default is.
 CRATE = "1.1"
 PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
@@ -38,7 +38,7 @@ FORMATS = {
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The study as it was configured, what its models are, the version of the workflow and its files."""
+    """The configuration of the study, the identities of its models, and the version and files of the workflow."""
 
     title: str
     version: str
@@ -100,7 +100,7 @@ def main(*, settings: Settings, results: list[Path], crate: Path) -> None:
 
 
 def place(path: Path) -> str:
-    """Where a result lies in the crate: below results/, whatever the study's folder is called."""
+    """Path of a result in the crate: below results/, whatever the study's folder is called."""
     return Path(
         "results", *path.parts[-2:] if path.parent.name in ("tables", "figures") else path.parts[-1:]
     ).as_posix()

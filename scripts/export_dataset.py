@@ -1,4 +1,4 @@
-"""Export the images of a dataset in the forms that other tools open."""
+"""Export the images of a dataset in formats that other tools can open."""
 
 import json
 import os
@@ -20,7 +20,7 @@ EDGE = 256  # pixels of the pictures inside the Parquet
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The dataset, and the manifest's column that each space is keyed by."""
+    """The dataset, and the column of the manifest with the keys of each space."""
 
     dataset: str
     keys: dict[str, str]
@@ -34,14 +34,14 @@ def main(*, settings: Settings, images: list[Path], projections: Path, folder: P
 
 
 def write_folder(folder: Path, table: pd.DataFrame, dataset: str) -> None:
-    """A Hugging Face ``imagefolder``: pictures, ``metadata.jsonl`` with a line for each, and a card."""
+    """Write a Hugging Face ``imagefolder``: pictures, ``metadata.jsonl`` with one line per picture, and a card."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         (part / "train").mkdir()
         with open(part / "train" / "metadata.jsonl", "w", encoding="utf-8") as lines:
             for row in track(table.to_dict("records"), f"export {dataset}", len(table)):
-                # Named by key: a file name from the wild never becomes one of ours.
+                # Files are named by key, so untrusted file names are never reused.
                 name = f"{row['key']}{Path(row['path']).suffix.lower()}"
                 shutil.copyfile(row["path"], part / "train" / name)
                 about = {key: plain(value) for key, value in row.items() if key not in ("key", "path")}
@@ -55,14 +55,14 @@ def write_folder(folder: Path, table: pd.DataFrame, dataset: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A JSON value; missing stays missing."""
+    """A JSON value; missing values become null."""
     if value is None or pd.isna(value):
         return None
     return value.item() if hasattr(value, "item") else value
 
 
 def card(dataset: str, n: int) -> str:
-    """The dataset card; a name is of letters, digits and underscores, so nothing needs escaping."""
+    """The dataset card. A name has only letters, digits and underscores, so nothing needs escaping."""
     return f"""---
 pretty_name: {dataset}
 task_categories:
@@ -81,7 +81,7 @@ load_dataset("imagefolder", data_dir="{dataset}", split="train")
 
 
 def atlas_table(table: pd.DataFrame, places: pd.DataFrame, keys: dict[str, str]) -> pa.Table:
-    """One row per image: labels, path, a small picture, and its place on the map of every space."""
+    """Write one row per image: labels, path, a thumbnail, and its coordinates on the map of every space."""
     frame = table.rename(columns={"path": "filepath"})
     for (space, method), part in places[places["space"].isin(keys)].groupby(["space", "method"]):
         xy = part.set_index("key")[["x", "y"]].reindex(table[keys[space]])

@@ -1,4 +1,4 @@
-"""Fetch one pinned revision of a model from the hub; the manifest is written last and says that it is complete."""
+"""Fetch one pinned revision of a model from the hub. The manifest is written last and marks it as complete."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from scripts.cli import run
 from untold.base.files import atomic
 from untold.study.schema_models import Source
 
-# The one script that goes online, unless the user has said that there is no network.
+# This is the only script that goes online, unless the user has asked to stay offline.
 OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")
 
 

@@ -1,4 +1,4 @@
-"""Index the images of one shard of a folder: what can be used, and what not and why."""
+"""Index the images of one shard of a folder: which can be used, which cannot, and why."""
 
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
         matched, problems = match_labels(table[["file", *wanted]], files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, folder)
-    # Every shard sees all problems of the labels; each lists its own, and the first those of shards without a file.
+    # Every shard sees all problems with the labels. Each lists its own; the first also lists those of empty shards.
     present = sorted({shard_index(file, dataset.shards) for file in files})
     homes = [shard_index(path, dataset.shards) for path in problems["path"]]
-    # An empty list would select columns, not rows: the mask has a type.
+    # The mask needs a type, because an empty list would select columns instead of rows.
     listed_here = [(home if home in present else present[0]) == settings.shard for home in homes]
     problems = problems[pd.Series(listed_here, index=problems.index, dtype=bool)]
     known = set(files)

@@ -1,4 +1,4 @@
-"""Test the gaps between groups: overall, by category, by activity, and whether the choices made matter."""
+"""Test the gaps between groups: overall, by category and by activity, and under alternative choices."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The groups in their order, the pairs to compare (the main one first), the rows of the original table, and how."""
+    """Groups in order, pairs to compare (the main one first), rows of the original table, and parameters."""
 
     dataset: str
     groups: list[str]

@@ -1,4 +1,4 @@
-"""Find where the neutral person sits among the groups, and compare with what was planted, where anything was."""
+"""Estimate which groups the neutral images show, and compare this with the planted shares if there are any."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from untold.similarity.nearest import nearest_group, nearest_group_by_activity
 from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
 
-# What the tables hold where there is nothing to measure: no rows, and no column that the catalogue does not know.
+# Tables for when there is nothing to measure: no rows, and only columns that are in the catalogue.
 NO_SIMILARITY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
 NO_PREDICTION = NO_SIMILARITY.drop(columns="metric")
 NO_BIN = pd.DataFrame(columns=["dataset", "space", "bin", "images", "confidence", "accuracy", "gap"])
@@ -25,7 +25,7 @@ POINTS = ["dataset", "space", "metric", "estimator", "group", "activity_id", "pl
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The groups in order, the classifier's space, a digest of the planted shares, and how to make intervals."""
+    """Groups in order, the space of the classifier, a digest of the planted shares, and parameters of the intervals."""
 
     dataset: str
     groups: list[str]

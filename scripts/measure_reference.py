@@ -1,4 +1,4 @@
-"""Measure floor and ceiling of every image space, and the similarity to other seeds, shard by shard."""
+"""Measure the floor and ceiling of every image space, and the similarity across seeds, shard by shard."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ ROLES = ["neutral", "group"]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to make intervals, and the column that each space is in."""
+    """Parameters of the intervals, and the column of each space."""
 
     dataset: str
     spaces: dict[str, str]

@@ -1,4 +1,4 @@
-"""Measure how close each marked image (and prompt) of one shard is to its neutral one, in every space."""
+"""Measure the similarity of each marked image (and prompt) of one shard to its neutral counterpart, in every space."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from scripts.cli import NamedFiles, run
 from untold.data.parquet import column_names, read_arrays, read_table, write_table
 from untold.similarity.paired import paired_patches, paired_vectors, pairs
 
-SEEDLESS = -1  # seed of a space that has none: a prompt's vector is the same for every image of it
+SEEDLESS = -1  # in place of a seed for prompts, whose vectors are the same for all seeds
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

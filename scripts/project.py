@@ -14,7 +14,7 @@ from untold.study.schema_analysis import Projections
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How to project, and of each space the column of its files and what their keys identify."""
+    """Parameters of the maps, and the columns of vectors and keys for each space."""
 
     projections: Projections
     spaces: dict[str, tuple[str, str]]

@@ -1,4 +1,4 @@
-"""Find near-duplicates, and choose images so that attributes have equal shares in each cluster."""
+"""Find near-duplicates, and weight or select images so that attributes have equal shares in each cluster."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from untold.structure.sampling import members
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Which columns and predicted attributes to equalise, what a duplicate is, and which images a tie keeps."""
+    """Columns and predicted attributes to equalise, the threshold for duplicates, and the seed that breaks ties."""
 
     space: str
     column: str
@@ -64,7 +64,7 @@ def main(
 
 
 def annotate(balance: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
-    """Beside each row, what could not be reached in its cluster for its attribute."""
+    """Notes on each row about what could not be achieved for its attribute in its cluster."""
     said = notes.groupby(["cluster", "attribute"])["note"].agg("; ".join).to_dict()
     places = zip(balance["cluster"], balance["attribute"], strict=True)
     about = [[said.get((cluster, "")), said.get((cluster, attribute))] for cluster, attribute in places]

@@ -1,4 +1,4 @@
-"""Measure how well images show their own prompt: the CLIP score, by group."""
+"""Measure how well images match their own prompt: the CLIP score by group."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """The dataset, the encoder, and how to make intervals."""
+    """The dataset, the encoder, and the parameters of the intervals."""
 
     dataset: str
     encoder: str

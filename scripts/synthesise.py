@@ -1,4 +1,4 @@
-"""Make the images of one shard of prompts."""
+"""Generate the images of one shard of prompts."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from untold.synthesis.store import Store
 
 
 class Settings(Strict):
-    """What the images of a shard depend on beside the prompts."""
+    """Everything the images of a shard depend on apart from the prompts."""
 
     synthesis: Synthesis
     model: Source
@@ -30,7 +30,7 @@ class Settings(Strict):
 
 
 def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latents: Path, provenance: Path) -> None:
-    # Compiled kernels outlive the job: only the first shard of a study waits for the compiler.
+    # Compiled kernels are kept after the job, so only the first shard of a study waits for the compiler.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((store.parent / "compiled").absolute()))
     from untold.synthesis import sampler
 

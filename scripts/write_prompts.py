@@ -12,7 +12,7 @@ from untold.synthesis.prompts import write_prompts
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """What the prompts of a shard depend on."""
+    """Everything the prompts of a shard depend on."""
 
     activities: list[Activity]
     prompts: Prompts

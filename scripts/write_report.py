@@ -1,4 +1,4 @@
-"""Write the page of a study: one file that needs nothing else."""
+"""Write the report page of a study as a single self-contained file."""
 
 import json
 import platform
@@ -59,14 +59,15 @@ LIBRARIES = (
     "umap-learn",
 )
 EXAMPLE_EDGE = 224
-MOST = 20_000  # images of a dataset that the page holds a thumbnail of, if as many are mapped; above, a sample of them
+MOST = 20_000  # thumbnails per dataset (no more than there are points on the maps); larger datasets are sampled
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):
-    """What the page must know of a dataset beside its tables.
+    """What the page needs to know about a dataset apart from its tables.
 
-    ``keys``: the manifest's column that each space is keyed by; ``facets``: columns to colour and filter by, the first
-    is the axis; ``classifier``: of labelled images, the attribute and the classifier that the answer is about.
+    ``keys`` gives the column of the manifest with the keys of each space; ``facets`` are the columns to colour and
+    filter by, starting with the axis; ``classifier`` is the attribute and classifier that the answer on labelled images
+    is about.
     """
 
     kind: str
@@ -79,7 +80,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Wording and colours, the datasets, how many pictures are mapped, and the whole study as it was configured."""
+    """Wording and colours, the datasets, the number of mapped pictures, and the full configuration of the study."""
 
     report: Report
     datasets: dict[str, Facts]
@@ -91,18 +92,18 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True)
 class Contents:
-    """What the page reads of one dataset.
+    """What the page reads from one dataset.
 
     Attributes
     ----------
     tables : mapping of str to DataFrame
-        By name, those of a space as ``dino-clusters``.
+        By name; a table of a space has the space as prefix, such as ``dino-clusters``.
     figures : mapping of str to Path
-        Their SVG files, named alike.
+        SVG files, named in the same way.
     manifest, accepted, pictured : DataFrame
-        All images, those that were accepted, and those among them that have a thumbnail; sorted by key.
+        All images, the accepted ones, and those of them that have a thumbnail; sorted by key.
     projections, similarity : DataFrame
-        Empty where there are none.
+        Empty if there are none.
     clusters, representatives : mapping of str to DataFrame
         By space.
     """
@@ -136,7 +137,7 @@ def main(
     page: Path,
 ) -> None:
     datasets, data = [], []
-    # What was made comes first: the page's question is about it.
+    # Generated datasets come first, because the page's headline is about them.
     for name, facts in sorted(settings.datasets.items(), key=lambda item: item[1].kind != "generated"):
         manifest = read_table(images[name]).sort_values("key", ignore_index=True)
         accepted = manifest[manifest["accepted"]].reset_index(drop=True)
@@ -175,13 +176,13 @@ def main(
 
 
 def sheets(pictured: pd.DataFrame) -> thumbnails.Sheets:
-    """Thumbnails of these images, as large as the page has room for."""
+    """Thumbnails of images, as large as the page has room for."""
     sizes = pictured[["width", "height"]].max(axis=1).tolist() if "width" in pictured else []
     return thumbnails.sheets([Path(path) for path in pictured["path"]], thumbnails.edge_for(sizes))
 
 
 def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
-    """A dataset as the template shows it."""
+    """A dataset in the form that the template shows."""
     facts, accepted = contents.facts, contents.accepted
     return PageDataset(
         name=contents.name,
@@ -210,7 +211,7 @@ def rejected(manifest: pd.DataFrame) -> list[Rejected]:
 
 
 def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) -> headline.Answer:
-    """The dataset in a sentence."""
+    """The answer for the dataset, in one sentence."""
     if facts.contrast and "contrasts" in frames:
         return headline.answer(frames, facts.contrast, confidence)
     if facts.classifier and "attributes_errors" in frames:
@@ -222,13 +223,13 @@ def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) 
 
 
 def shown_tables(contents: Contents) -> dict[str, ShownTable]:
-    """The tables of the page by name, in the order of the catalogue."""
+    """The tables on the page by name, in the order of the catalogue."""
     made = {name: shown_table(contents, name) for name in in_order(contents.tables, catalogue.TABLES)}
     return {name: table for name, table in made.items() if table}
 
 
 def shown_table(contents: Contents, name: str) -> ShownTable | None:
-    """One table as the page shows it, or none where the page does not show it."""
+    """One table in the form that the page shows, or None if it is not shown."""
     frame, contrast, kind = contents.tables[name], contents.facts.contrast, catalogue.entry(name)
     file = f"{contents.name}-{name}.csv"
     if kind.page is None or frame.empty:
@@ -244,23 +245,23 @@ def shown_table(contents: Contents, name: str) -> ShownTable | None:
 
 
 def titles(manifest: pd.DataFrame) -> dict[str, str]:
-    """Activities as people read them, by id."""
+    """Human-readable names of activities, by id."""
     return manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
 
 
 def shown_figures(contents: Contents) -> dict[str, Drawing]:
-    """The figures that were drawn by name, in the order of the catalogue."""
+    """The figures by name, in the order of the catalogue."""
     return {name: drawing(name, contents.figures[name]) for name in in_order(contents.figures, drawn.FIGURES)}
 
 
 def in_order(names: Iterable[str], entries: Iterable[str]) -> list[str]:
-    """Names of tables or figures, some with a space before it, in the order of the catalogue's entries."""
+    """Names of tables or figures, possibly prefixed by a space, in the order of the catalogue's entries."""
     order = {entry: number for number, entry in enumerate(entries)}
     return sorted(names, key=lambda name: (order[name.rsplit("-", 1)[-1]], name))
 
 
 def examples(contents: Contents, count: int) -> list[Example]:
-    """The images of the first seed, of activities evenly spaced over the ranking of the main gap."""
+    """Images of the first seed, for activities evenly spaced in the ranking by the main gap."""
     facts, accepted = contents.facts, contents.accepted
     gaps = contents.tables.get("activities", pd.DataFrame())
     if not facts.contrast or gaps.empty:
@@ -278,13 +279,13 @@ def examples(contents: Contents, count: int) -> list[Example]:
 
 
 def example_picture(group: str, row: pd.Series) -> Picture:
-    """An image large enough to be looked at."""
+    """An image large enough to look at."""
     uri = thumbnails.data_uri(thumbnails.picture(Path(row["path"]), EXAMPLE_EDGE), 80)
     return Picture(group, uri, row["prompt"])
 
 
 def centres(contents: Contents, space: str) -> list[Centre]:
-    """The pictures nearest to the centre of each k-means cluster of a space."""
+    """The images nearest to the centre of each k-means cluster of a space."""
     shown = contents.representatives.get(space, pd.DataFrame())
     if shown.empty:
         return []
@@ -297,7 +298,7 @@ def centres(contents: Contents, space: str) -> list[Centre]:
 
 
 def interactive(contents: Contents) -> dict[str, Any]:
-    """What the explorer and the quadruplet browser need, small; the script declares it as ``RawDataset``."""
+    """Compact data for the explorer and the quadruplet browser; the page's script declares it as ``RawDataset``."""
     facts, images, small = contents.facts, contents.pictured, contents.sheets
     facets = {column: facet(images[column]) for column in facts.facets if column in images}
     if "group" in facets:
@@ -319,7 +320,7 @@ def interactive(contents: Contents) -> dict[str, Any]:
 
 
 def run_facts(folder: Path) -> list[Job]:
-    """What the jobs noted about themselves: device, types, versions, times."""
+    """The jobs' notes about themselves: device, types, versions, times."""
     found = []
     for path in sorted(folder.rglob("*.json")):
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -328,7 +329,7 @@ def run_facts(folder: Path) -> list[Job]:
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:
-    """Nested facts as one level of dotted names."""
+    """Flatten nested facts into dotted names."""
     if not isinstance(value, dict):
         return {name: str(value)}
     return {

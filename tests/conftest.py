@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
 
 
 @dataclass
@@ -83,9 +82,9 @@ class Project:
         """What a started run printed."""
         return self.folder / "run.log"
 
-    def planned(self) -> dict[str, int]:
+    def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs that a dry run announces, by rule."""
-        text = self.snakemake("--dry-run")
+        text = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in text:
             return {}
         table = text.split("Job stats:")[-1].split("total")[0]

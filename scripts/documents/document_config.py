@@ -16,12 +16,12 @@ NAME = Name.__metadata__[0].pattern
 HEAD = """\
 # The configuration of a study
 
-Generated from the models in `untold/study/schema.py` by `make docs`; do not edit. `schema.json` holds the same for
-editors: put `# yaml-language-server: $schema=schema.json` on the first line of a study in this folder.
+Generated from the models in `untold/study/schema.py` by `make docs`; do not edit. `schema.json` is the same in a form
+for editors: put `# yaml-language-server: $schema=schema.json` on the first line of a study in this folder.
 
 | file | study |
 |---|---|
-| `config.yaml` | the default: the embedded miniature world, on any machine |
+| `config.yaml` | the default: the built-in miniature world, on any machine |
 | `sdxl.yaml` | all activities with Stable Diffusion XL, on a GPU |
 | `turbo.yaml` | the same with a four-step model |
 | `utkface.yaml` | zero-shot attributes on a downloaded UTKFace folder |
@@ -29,22 +29,22 @@ editors: put `# yaml-language-server: $schema=schema.json` on the first line of 
 | `activities.csv` | the daily activities and their categories |
 
 Run a study with `snakemake --configfile config/sdxl.yaml --cores all`. The file replaces `config.yaml` as a whole.
-Every mistake in it is reported before any job starts, one line each, with the file, the key and what to do. A *name*
-consists of lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
+Mistakes are reported before any job starts, one per line, with the file, the key and the remedy. A *name* consists of
+lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
 
 ## How to
 
-**Add a group.** Add a line under `prompts.groups` of a dataset, with `{activity}` where the phrase goes:
+**Add a group.** Add a line under `prompts.groups` of a dataset, with `{activity}` in place of the activity:
 
 ```yaml
 groups:
   woman: "An ultra realistic portrait photo of a woman {activity}"
 ```
 
-The images of the other groups are kept. A placebo, that is, a modifier of the same length that says nothing about the
-axis, goes under `prompts.placebos` in the same way.
+The images of the other groups are kept. Placebos go under `prompts.placebos` in the same way: modifiers of the same
+length that have no bearing on the axis.
 
-**Add an encoder.** Add an entry under `encoders`. It adds one or two spaces, and nothing else is recomputed:
+**Add an encoder.** Add an entry under `encoders`. It adds one or two spaces; no other embeddings are recomputed:
 
 ```yaml
 encoders:
@@ -58,27 +58,28 @@ encoders:
     batch_size: 128
 ```
 
-**Add a dataset.** `kind: generated` needs prompts and a model. `kind: folder` needs a folder of images, and takes
-labels from a table or from file names as in UTKFace.
+**Add a dataset.** `kind: generated` needs prompts and a model. `kind: folder` needs a folder of images and can read
+labels from a table or from UTKFace-style file names.
 
-**Add a model.** Add an entry under `models` and use its name in `datasets.*.model`. Any folder saved by a diffusers
-text-to-image pipeline will do if its weights are safetensors; `scheduler: model` keeps the sampler that the
-model comes with.
+**Add a model.** Add an entry under `models` and use its name in `datasets.*.model`. Any folder saved by a
+diffusers text-to-image pipeline will do if its weights are safetensors; `scheduler: model` keeps the model's own
+sampler.
 
 **Add an activity.** Add a row to the table: an id of lower-case words joined by hyphens, a phrase that completes
-"a person ...", and a category. One shard is synthesised and one is embedded again; finished images come from the store.
+"a person ...", and a category. One shard of synthesis and one of embedding run again; finished images come from the
+store.
 
 ## Keys
 """
 
 
 def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON schema of a model, with the dialect named."""
+    """JSON schema of a model, including its dialect."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
 def reference(schema: dict[str, Any]) -> str:
-    """A Markdown table of keys for every object of a schema, in the order in which they are first used."""
+    """A Markdown table of keys for each object of a schema, in order of first use."""
     definitions = {schema["title"]: schema, **schema["$defs"]}
     lines = []
     for title in _reached(schema["title"], definitions):
@@ -95,7 +96,7 @@ def reference(schema: dict[str, Any]) -> str:
 
 
 def _reached(title: str, definitions: dict[str, Any]) -> list[str]:
-    """Objects reachable from one, each once, depth first."""
+    """Objects reachable from one, in depth-first order."""
     found: dict[str, None] = {}
 
     def visit(title: str) -> None:
@@ -137,7 +138,7 @@ def kind(field: dict[str, Any]) -> str:
 
 
 def span(field: dict[str, Any]) -> str:
-    """The values that a field may take, as far as its type does not say."""
+    """Constraints on the values of a field beyond its type."""
     if choices := field.get("anyOf") or field.get("oneOf"):
         return "; ".join(filter(None, map(span, choices)))
     words = {
@@ -158,14 +159,14 @@ def span(field: dict[str, Any]) -> str:
 
 
 def _number(value: Any) -> Any:
-    """2**63 and its like are easier to read as powers."""
+    """Write large powers of two as such."""
     if isinstance(value, int) and value >= 2**31 and value & (value - 1) == 0:
         return f"2^{value.bit_length() - 1}"
     return value
 
 
 def documents() -> dict[str, str]:
-    """Text of every file that follows from the models, by its path."""
+    """Text of each file generated from the models, by path."""
     made = schema(Study)
     return {
         "config/schema.json": json.dumps(made, indent=2, ensure_ascii=False) + "\n",

@@ -9,16 +9,16 @@ from untold.catalogue.tables import SECTIONS, SHARED, Column, Table
 
 HEAD = """# Tables
 
-Made from `untold/catalogue/tables.py` by `make docs`; do not edit.
+Generated from `untold/catalogue/tables.py` by `make docs`; do not edit.
 
-Every table is a CSV in `results/tables/`, named `<dataset>-<table>.csv`, with a space or an encoder between the two
-where there is one table for each. UTF-8, comma, one header line, ten significant digits; an empty cell means missing,
-and `note` says why. A text that a spreadsheet would run as a formula is prefixed with an apostrophe. Page and figures
-show the same numbers, rounded to what their interval allows. A table without rows has fewer columns: nothing was there
-to measure.
+Every table is a CSV file in `results/tables/`, named `<dataset>-<table>.csv`, or `<dataset>-<space>-<table>.csv` if
+there is one table per space (or encoder). Files are in UTF-8, with commas, one header line and ten significant digits.
+An empty cell means that the value is missing, and `note` says why. Text that a spreadsheet would run as a formula is
+prefixed with an apostrophe. The page and the figures show the same numbers, rounded as their intervals justify. A table
+without rows may have fewer columns.
 
 Estimates come with `low` and `high`, the ends of their interval at the configured confidence. Columns that a table does
-not explain are among the shared ones.
+not explain are described under "Shared columns".
 """
 FILES: dict[Per, str] = {
     "dataset": "<dataset>-{}.csv",
@@ -31,11 +31,11 @@ FILES: dict[Per, str] = {
 WHEN = {
     None: "",
     "generated": "",
-    "planted": " Only where a bias was planted.",
-    "audited": " Only where labels can be held against a classifier.",
-    "captioned": " Only where images have captions.",
-    "published": " Only for keyword pairs with published figures.",
-    "several spaces": " Only with more than one space of images.",
+    "planted": " Only if a bias was planted.",
+    "audited": " Only if there are labels to compare a classifier with.",
+    "captioned": " Only if images have captions.",
+    "published": " Only for keyword pairs with published results.",
+    "several spaces": " Only if there is more than one space of images.",
 }
 
 
@@ -46,7 +46,7 @@ def columns(listed: list[Column]) -> list[str]:
 
 
 def section(table: Table) -> list[str]:
-    """One table: its file, its rows, its key, and the columns of its own."""
+    """One table: its file, its rows, its key, and the columns that are not shared."""
     names = [f"`{column.name}`" for column in table.all_columns]
     own = [column for column in table.columns if isinstance(column, Column)]
     key = f"Key: {', '.join(f'`{name}`' for name in table.key)}." if table.key else "Rows may repeat."
@@ -63,8 +63,8 @@ def section(table: Table) -> list[str]:
 
 
 def documents() -> dict[str, str]:
-    """Text of every file that follows from the catalogue, by its path."""
-    lines = [HEAD, "## Columns that many tables share", "", *columns(list(SHARED.values()))]
+    """Text of each file generated from the catalogue, by path."""
+    lines = [HEAD, "## Shared columns", "", *columns(list(SHARED.values()))]
     for title, tables in SECTIONS.items():
         lines += [f"## {title}", ""]
         for table in tables:

@@ -72,7 +72,7 @@ def test_it_is_tested_shown_and_drawn(made_up):
     assert [label.get_text() for label in drawn.axes[0].get_yticklabels()] == ["DINO, halved"]
     both = pd.concat([gaps, gaps.assign(metric="cosine")])
     support = headline.answer({"contrasts": both}, "young-older", 0.95).support
-    assert support[0].startswith("2 of 2 image measures")
+    assert support[0].startswith("The interval lies on this side of zero for 2 of 2 measures on images")
 
 
 def test_it_has_a_row_in_the_original_table(made_up):

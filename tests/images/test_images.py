@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.photographs import write_photographs
 from untold.images import decode, folder
 from untold.images.labels import (
     attach_labels,
@@ -26,7 +26,6 @@ from untold.images.labels import (
 )
 from untold.study import folders
 
-OPEN_IMAGES = ROOT.parent / "shared" / "data" / "open_images"
 RED, BLUE = (250, 10, 10), (10, 10, 250)
 
 
@@ -250,18 +249,16 @@ def test_names_that_are_not_utf8_are_listed_and_rejected(tmp_path):
 
 
 def test_not_a_folder(tmp_path):
-    with pytest.raises(NotADirectoryError, match="name the folder"):
+    with pytest.raises(NotADirectoryError, match="give the folder"):
         folders.list_images(tmp_path / "gone")
 
 
-def test_real_photographs():
-    if not OPEN_IMAGES.is_dir():
-        pytest.skip("the 100 Open Images photographs are not beside the checkout")
-    listed = folders.list_images(OPEN_IMAGES)
-    manifest, rejects = folder.index(OPEN_IMAGES, listed)
-    assert (len(listed), len(manifest), len(rejects)) == (100, 100, 0)
-    assert manifest["key"].is_unique
-    assert manifest[["width", "height"]].min().min() > 100
+def test_real_photographs(tmp_path):
+    paths = write_photographs(tmp_path / "photographs", 12)
+    manifest, rejects = folder.index(tmp_path / "photographs", folders.list_images(tmp_path / "photographs"))
+    assert manifest["path"].tolist() == [path.as_posix() for path in paths] and rejects.empty
+    assert manifest["key"].is_unique and manifest["sha256"].is_unique
+    assert (manifest["width"] * 3 == manifest["height"] * 4).all() and manifest["width"].between(280, 480).all()
 
 
 # --- Labels -----------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_quadruplets_step_through_activities(visit):
     assert browse.locator("select").first.input_value() != first
     values = browse.locator(".quad .value")
     before = values.all_inner_texts()
-    browse.get_by_label("Similarity shown").select_option(label="ResNet-50")
+    browse.get_by_label("Similarity measure").select_option(label="ResNet-50")
     after = values.all_inner_texts()
     assert len(after) == SEEDS * 8 and after != before  # neutral, groups, a placebo and three ages
     # The neutral image is not compared with itself.

@@ -28,7 +28,7 @@ def test_a_second_run_has_nothing_to_do(default):
 def test_it_ends_with_page_tables_and_figures(default):
     page = default.results / "report.html"
     assert 10**6 < page.stat().st_size < 12 * 10**6
-    assert "Whom does a neutral person look like?" in page.read_text()
+    assert "Who does the “neutral” person look like?" in page.read_text()
     assert len(default.tables()) > 60
     drawn = {path.stem for path in (default.results / "figures").glob("*.svg")}
     assert len(drawn) > 20 and all((default.results / "figures" / f"{name}.png").is_file() for name in drawn)

@@ -48,10 +48,13 @@ def test_imagefolder_and_parquet_hold_every_accepted_image(simulated, tmp_path):
 def crate(simulated, tmp_path):
     export_crate.main(
         settings=export_crate.Settings(
-            title="A study", version="1.2.3", study={"note": HOSTILE[0]}, identities={"dino": "sha256:1"}
+            title="A study",
+            version="1.2.3",
+            study={"note": HOSTILE[0]},
+            identities={"dino": "sha256:1"},
+            code=["requirements.lock"],
         ),
         results=sorted((simulated / "tables").glob("people-*.csv")),
-        code=[export_crate.Path("requirements.lock")],
         crate=tmp_path / "study.crate.zip",
     )
     return tmp_path / "study.crate.zip"

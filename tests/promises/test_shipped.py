@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageStat
 
-from tests.conftest import ROOT, SHARED, Project, copy_tree
+from tests.conftest import ROOT, Project, copy_tree
+from tests.photographs import write_photographs
 from tests.tiny_encoders import CLIP, save_clip, save_timm
 from untold.base.identity import file_digest
 
@@ -88,7 +89,7 @@ def test_utkface(tmp_path, models):
     published = read(project, "utkface-attributes_published")
     assert {"male/female", "man/woman", "boy/girl"} <= set(published["pair"])
     page = (results(project) / "report.html").read_text()
-    assert "Does zero-shot gender hold on UTKFace?" in page and "OpenAI ViT-B/32" in page
+    assert "How accurate is zero-shot gender classification on UTKFace?" in page and "OpenAI ViT-B/32" in page
     assert "Zero-shot gender (male_female) is wrong for" in page  # by the classifier that is configured first
 
 
@@ -96,16 +97,10 @@ def test_utkface(tmp_path, models):
     "models", [pytest.param(TINY, id="tiny"), pytest.param(FULL, id="full", marks=pytest.mark.benchmark)]
 )
 def test_open_images(tmp_path, models):
-    """100 photographs of Open Images, with labels in the two tables' form: what is light in them and what is dark."""
-    photographs = SHARED / "data" / "open_images"
-    if not photographs.is_dir():
-        pytest.skip("../shared/data/open_images is not there")
+    """100 photographs with labels in the form of Open Images' two tables: what is light in them and what is dark."""
     project = shipped(tmp_path / "project", "open_images", models)
     place = project.folder / "data" / "open_images"
-    (place / "images").mkdir(parents=True)
-    for path in photographs.glob("*.jpg"):
-        shutil.copy(path, place / "images")
-    names = sorted(path.stem for path in (place / "images").iterdir())
+    names = [path.stem for path in write_photographs(place / "images", 100)]
     light = pd.Series({name: lightness(place / "images" / f"{name}.jpg") for name in names}).rank() > len(names) / 2
     rows = [(name, "verification", label, int(light[name] == wanted)) for name in names for label, wanted in LABELS]
     dataset = project.config()["datasets"]["photographs"]["open_images"]

@@ -157,7 +157,7 @@ def test_missing_folders_and_pickles_are_named(values, tmp_path):
     shutil.rmtree(tmp_path / "clip")
     assert "encoders.clip.source.path: no folder" in refusal(values)
     (tmp_path / "clip").mkdir()
-    assert "holds no weights" in refusal(values)
+    assert "contains no weights" in refusal(values)
     (tmp_path / "clip" / "pytorch_model.bin").write_bytes(b"")
     assert "pickled weights, which are refused" in refusal(values)
 
@@ -166,7 +166,7 @@ def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
     shutil.rmtree(tmp_path / "faces")
     assert "datasets.faces.path: no folder" in refusal(values)
     (tmp_path / "faces").mkdir()
-    assert "holds no image" in refusal(values)
+    assert "contains no images" in refusal(values)
 
 
 def test_a_broken_link_is_left_to_the_index(values, tmp_path):
@@ -181,8 +181,100 @@ def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_work
     values["datasets"]["people"]["shards"] = {"synthesis": 1, "embedding": 1}
     text = refusal(values)
     assert "datasets.people.shards.synthesis" in text
-    values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set ")[1].split()[0])
+    values["datasets"]["people"]["shards"]["synthesis"] = 2 * int(text.split("set it to ")[1].split()[0])
     assert plan(values)["people"].synthesis
     values["datasets"]["people"]["prompts"]["groups"] |= {f"g{n}": "x" * 1900 + "{activity}" for n in range(40)}
     values["datasets"]["people"].pop("zero_shot", None)
     assert "datasets.people.prompts" in refusal(values)
+
+
+def test_contrasts_begin_with_the_ends_of_the_axis(values):
+    people = values["datasets"]["people"]
+    assert plan(values)["people"].pairs == [("young", "older"), ("young", "middle"), ("middle", "older")]
+    people["prompts"]["groups"] = {name: "{activity}" for name in ("c", "a", "d", "b")}
+    people["zero_shot"] = None
+    every = [("c", "b"), ("c", "a"), ("c", "d"), ("a", "d"), ("a", "b"), ("d", "b")]
+    assert plan(values)["people"].pairs == every
+    values["inference"]["contrasts"] = [["a", "d"], ["b", "c"]]
+    assert plan(values)["people"].pairs == [("a", "d"), ("b", "c")]
+
+
+def test_what_a_generated_dataset_has(values):
+    values["encoders"]["dino"]["tokens"] = True
+    people = plan(values)["people"]
+    assert people.axis == ["neutral", "young", "middle", "older"]
+    assert people.balanced == (["group"], {})
+    assert (people.audited, people.predicted, people.published, people.main_classifier) == ({}, {}, {}, None)
+    assert people.picture_spaces == ["clip_image", "dino", "resnet50"] + ["latents"]
+    assert people.texts == people.scored == ["clip"] and people.predictor == "clip"
+    assert people.classifiers == {"group": {"group": values["datasets"]["people"]["zero_shot"]}}
+    assert people.traits == {"generated"} and people.planted_files == []
+    assert people.scope.traits == {"generated", "several spaces"}
+    assert people.shards("images") == people.shards("prompts") == people.shards("latents") == list(people.synthesis)
+    assert people.shards("embeddings/clip") == people.shards("rejects") == people.embedding_shards
+
+
+def test_a_generated_dataset_without_classifier_and_with_a_planted_bias(values):
+    del values["datasets"]["people"]["zero_shot"]
+    values["datasets"]["people"]["planted"] = "resources/miniature/world.csv"
+    people = plan(values)["people"]
+    assert people.classifiers == {} and people.predictor is None
+    assert people.traits == {"generated", "planted"} and people.planted_files == ["resources/miniature/world.csv"]
+
+
+def test_rows_of_the_original_table_are_in_its_order(values):
+    assert plan(values)["people"].original_rows == [
+        ("clip prompts", "clip_text", "cosine"),
+        ("clip images", "clip_image", "cosine"),
+        ("dino", "dino", "cosine"),
+        ("resnet50", "resnet50", "cosine"),
+        ("latents", "latents", "cosine"),
+        ("dino split", "dino", "patch_maxsim"),
+    ]
+
+
+def test_what_a_folder_named_like_utkface_has(values):
+    hair = {"plain": {"long": ["long hair"], "short": ["short hair"]}}
+    gender = values["datasets"]["faces"]["zero_shot"]["gender"]
+    gender["elaborate"] = {"male": ["man", "a photo of a man"], "female": ["woman", "a photo of a woman"]}
+    values["datasets"]["faces"]["zero_shot"]["hair"] = hair
+    faces = plan(values)["faces"]
+    assert (faces.groups, faces.pairs, faces.axis, faces.scored) == ([], [], [], [])
+    assert faces.audited == {"gender": ["male", "female"]} and faces.main_classifier == ("gender", "male_female")
+    assert faces.predicted == {"hair (zero-shot)": ("hair", "plain")}
+    # Only single keywords have published figures.
+    assert faces.published == {"male_female": "male/female", "man_woman": "man/woman", "boy_girl": "boy/girl"}
+    assert faces.traits == {"audited", "published"} and faces.predictor == "clip"
+    assert faces.names is None and faces.label_files == []
+    assert faces.shards("images") == faces.shards("embeddings/dino") == faces.embedding_shards
+    assert all(faces.covered(shard) == [shard] for shard in faces.embedding_shards)
+    assert sum(faces.files.values()) == sum(range(12)) and len(faces.files) == 12
+    assert list(faces.encoders()) == ["clip", "dino"] and faces.max_pixels == 1_000_000
+
+
+def test_the_keep_list_balances_everything_or_what_is_configured(values):
+    faces = values["datasets"]["faces"]
+    faces["zero_shot"]["hair"] = {"plain": {"long": ["long hair"], "short": ["short hair"]}}
+    columns = plan(values)["faces"].attributes
+    hair = {"hair (zero-shot)": ("hair", "plain")}
+    assert "gender" in columns and plan(values)["faces"].balanced == (columns, hair)
+    faces["balance"] = ["hair"]
+    assert plan(values)["faces"].balanced == ([], hair)
+    faces["balance"] = ["gender"]
+    assert plan(values)["faces"].balanced == (["gender"], {})
+
+
+def test_labels_by_file_name_depend_on_every_name(values, tmp_path):
+    faces = values["datasets"]["faces"]
+    faces |= {"utkface": False, "zero_shot": {}, "labels": {"file": "labels.csv", "key": "id", "columns": ["race"]}}
+    before = plan(values)["faces"]
+    assert before.label_files == ["labels.csv"] and before.attributes == ["race"] and before.published == {}
+    assert before.main_classifier is None and before.predictor is None and before.traits == set()
+    (tmp_path / "faces" / "new.jpg").write_bytes(b"")
+    assert plan(values)["faces"].names != before.names
+    faces["labels"]["caption"] = "text"
+    assert plan(values)["faces"].traits == {"captioned"}
+    faces["labels"] = None
+    faces["open_images"] = {"labels": "labels.csv", "descriptions": "names.csv", "min_images": 2}
+    published = plan(values)["faces"]
+    assert published.label_files == ["labels.csv", "names.csv"] and published.names

@@ -42,7 +42,7 @@ def project(tmp_path):
 
 
 def digest_of(project: Path, edits: dict[str, str] | None = None, **more: object) -> str:
-    """The digest of ``scripts/job.py`` as a new process finds it after some files were written."""
+    """Digest of the job's script, computed as in a new process after some files were written."""
     for name, text in (edits or {}).items():
         (project / name).write_text(text)
     for known in (local_imports, tracking._imported, tracking._tree, tracking._meaning, tracking._lock):
@@ -133,7 +133,7 @@ def test_versions_can_be_left_out(project):
 
 def test_an_import_without_a_pin_is_an_error_that_names_it(project):
     (project / "untold" / "lib" / "unused.py").write_text("import unheard_of\n")
-    with pytest.raises(ValueError, match="no unheard-of, which untold/lib/unused"):
+    with pytest.raises(ValueError, match="unheard-of is missing, needed by untold/lib/unused"):
         pins(["untold/lib/unused.py"], project)
 
 

@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from untold.base.identity import digest, noise_seed
 from untold.study.activities import Activity
-from untold.study.schema_prompts import Prompts
+from untold.study.schema_prompts import AgeGrid, Prompts
 from untold.synthesis.prompts import SCHEMA, wordings, write_prompts
 
 PROMPTS = Prompts(
@@ -48,6 +49,19 @@ def test_every_wording_in_order():
         ("word_45", "age_grid", 45, "middle-aged"),
         ("word_75", "age_grid", 75, "older"),
     ]
+
+
+def test_a_word_holds_from_its_age_on():
+    grid = PROMPTS.age_grid.model_copy(update={"ages": [0, 39, 40, 59, 60, 120]})
+    aged = [w.word for w in wordings(PROMPTS.model_copy(update={"age_grid": grid})) if w.group.startswith("word_")]
+    assert aged == ["young", "young", "middle-aged", "middle-aged", "older", "older"]
+
+
+def test_words_must_begin_at_the_lowest_age():
+    template = {"word": "a {word} person {activity}"}
+    assert AgeGrid(ages=[20, 30, 40], templates=template, words={"20": "young"}).words == {"20": "young"}
+    with pytest.raises(ValidationError, match="age 20"):
+        AgeGrid(ages=[20, 30, 40], templates=template, words={"21": "young"})
 
 
 def test_one_row_per_activity_seed_and_wording():

@@ -1,1 +1,1 @@
-"""Identity, atomic files, devices and progress: what everything else stands on."""
+"""Identities, atomic files, devices and progress: the basis of all other packages."""

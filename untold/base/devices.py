@@ -1,4 +1,4 @@
-"""Where a model runs; one GPU for one job, where a workstation has several (docs/design.md, facts about Snakemake)."""
+"""Choose the device of a model, and give each job its own GPU (docs/design.md, "Facts about Snakemake")."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def device() -> torch.device:
 
 @contextmanager
 def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator[str | None]:
-    """Wait for a GPU that no other job of this machine has, and let CUDA see that one only.
+    """Wait for a GPU that no other job on this machine holds, and make it the only one visible to CUDA.
 
-    Use it around everything that may start CUDA, which reads CUDA_VISIBLE_DEVICES once. The lock belongs to the
-    process: when it dies, however that happens, its GPU is free. Nothing is done inside a SLURM job, whose devices
-    SLURM chose and numbered, nor on a machine without NVIDIA devices.
+    Use it around everything that may start CUDA, which reads CUDA_VISIBLE_DEVICES only once. The lock belongs to the
+    process, so the GPU is released however the process ends. Nothing is done inside a SLURM job, whose devices are
+    chosen and numbered by SLURM, or on a machine without NVIDIA devices.
 
     Parameters
     ----------
     devices : Path
-        Where the driver's device files are.
+        Folder of the driver's device files.
     locks : Path, optional
-        Folder that all jobs of the machine share; the system's temporary one by default.
+        Folder shared by all jobs of the machine; by default the system's temporary folder.
 
     Yields
     ------
     str or None
-        The device as CUDA_VISIBLE_DEVICES names it.
+        The device as named in CUDA_VISIBLE_DEVICES.
     """
     found = None if "SLURM_JOB_ID" in os.environ else _visible(devices)
     if not found:
@@ -65,20 +65,20 @@ def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator
 
 
 def gpu_count(devices: Path = Path("/dev")) -> int:
-    """Number of NVIDIA GPUs of this machine."""
+    """Number of NVIDIA GPUs on this machine."""
     return sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in devices.iterdir())
 
 
 def _visible(devices: Path) -> list[str]:
-    """The GPUs that this process may use: those the user allows, else all of the machine."""
+    """The GPUs that this process may use: those allowed by the user, else all on the machine."""
     if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
-    # CUDA counts from 0 even where a container has only /dev/nvidia3.
+    # CUDA counts from 0 even if a container has only /dev/nvidia3.
     return [str(number) for number in range(gpu_count(devices))]
 
 
 def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
-    """The first device whose lock can be had, and the open file that holds the lock."""
+    """The first device whose lock is free, and the open file that holds the lock."""
     waiting = False
     while True:
         for name in names:
@@ -95,7 +95,7 @@ def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
 
 
 def _open(path: Path) -> int:
-    """A lock file that every user may lock: reading is enough, and the kernel refuses to create over another's."""
+    """Open a lock file read-only, which suffices for locking; the kernel may refuse O_CREAT on another user's file."""
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:

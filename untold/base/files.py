@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic file writes."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path`` that becomes ``path`` when the block ends without error.
+    """Yield a temporary name in the folder of ``path``, renamed to ``path`` if the block ends without error.
 
     A process killed inside the block leaves at most a ``.part`` file, which nothing reads.
 
@@ -24,7 +24,7 @@ def atomic(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        # mkstemp makes files for the owner only; outputs get what the user's umask gives any other file.
+        # mkstemp creates files for the owner only; outputs get the permissions that the user's umask gives other files.
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o666 & ~umask)

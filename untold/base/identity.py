@@ -1,4 +1,4 @@
-"""Identities: canonical JSON, hashes, shards, slugs and noise seeds. Stable across machines, versions and order."""
+"""Identities: canonical JSON, hashes, shards, slugs and noise seeds, stable across machines, versions and order."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text.
+    """JSON with sorted keys and no spaces, so equal values give equal text.
 
     Raises
     ------
     ValueError
-        For NaN and infinities, which JSON does not have.
+        For NaN and infinities, which JSON cannot represent.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def file_digest(path: Path) -> str:
 
 
 def is_slug(text: str) -> bool:
-    """Whether the text can be a file name and a wildcard: lower-case words joined by hyphens, at most 80 characters.
+    """Whether a text is safe as file name and wildcard: lower-case words joined by hyphens, at most 80 characters.
 
     Examples
     --------
@@ -56,8 +56,8 @@ def is_slug(text: str) -> bool:
 def shard_index(identity: str, count: int) -> int:
     """The shard of an activity or a file: its hash modulo the number of shards.
 
-    When ``m`` divides ``n``, the shard of ``m`` is the shard of ``n`` modulo ``m``, so that coarse shards are unions
-    of fine ones; adding an identity touches one shard only.
+    If ``m`` divides ``n``, the shard among ``m`` is the shard among ``n`` modulo ``m``, so coarse shards are unions of
+    fine ones. Adding an identity affects only one shard.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def shard_index(identity: str, count: int) -> int:
 
 
 def shard_name(index: int, count: int) -> str:
-    """File name of a shard; it carries the count, so that shards of two cuts are never mixed.
+    """File name of a shard, which includes the count so that shards of different splits are never mixed.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def shard_name(index: int, count: int) -> str:
 def noise_seed(noise: str, activity_id: str, seed: int) -> int:
     """Seed of an image's generator, 0 <= seed < 2**63 (docs/method.md section 1).
 
-    ``paired``: a hash of (activity, seed), the same for every group, so that a pair differs by its prompt only.
+    ``paired``: a hash of (activity, seed), the same for every group, so paired images differ only in their prompt.
     ``shared``: the bare seed for every activity.
 
     Examples

@@ -1,16 +1,16 @@
-"""Where files are, wherever a study runs."""
+"""Find files independently of the folder in which a study runs."""
 
 from pathlib import Path
 
-# The workflow's own folder: what comes with it (embedded models, activities, templates) is found from here.
+# The workflow's own folder, with the files that ship with it (built-in models, activities, templates).
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def find(path: str | Path) -> Path:
-    """Where a path that a study names leads: into the study's folder, else among the files of the workflow.
+    """Resolve a path of a study's configuration in the study's folder, or else in the workflow's folder.
 
-    A study may lie anywhere (``snakemake --directory``). Its own files come first; what it does not have, such as the
-    embedded models, comes with the workflow.
+    A study may be anywhere (``snakemake --directory``). Its own files take precedence; files that it lacks, such as the
+    built-in models, come from the workflow.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def find(path: str | Path) -> Path:
     Returns
     -------
     Path
-        ``path`` itself where it exists or nothing has this name, so that messages show what the user wrote.
+        ``path`` itself if it exists or if neither folder has it, so that messages show what the user wrote.
 
     Examples
     --------
@@ -31,6 +31,6 @@ def find(path: str | Path) -> Path:
     try:
         if not own.exists() and (ROOT / own).exists():
             return ROOT / own
-    except OSError:  # a name that no file system takes
+    except OSError:  # a name that no file system accepts
         pass
     return own

@@ -1,4 +1,4 @@
-"""Progress that a person sees on the terminal while the job's own output goes to its log."""
+"""Show progress on the terminal while a job's output goes to its log."""
 
 import logging
 import os
@@ -13,16 +13,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 LOG_EVERY = 15.0  # seconds
-TERMINAL = "/dev/tty"  # the controlling one, whatever the job's streams go to
+TERMINAL = "/dev/tty"  # the controlling terminal, wherever the job's streams go
 
 
 def track(
     items: Iterable[T], description: str, total: int, unit: str = "image", size: Callable[[T], int] = lambda item: 1
 ) -> Iterator[T]:
-    """Yield ``items`` and show how far we are.
+    """Yield ``items`` and show progress.
 
-    A bar on the controlling terminal when there is one and ``CI`` is not set (Snakemake redirects a job's streams to
-    its log, so the bar is drawn on the terminal itself), and a line in the log every 15 s in any case.
+    Draws a bar on the controlling terminal if there is one and ``CI`` is not set (not on standard error, which
+    Snakemake redirects to the job's log), and writes a line to the log every 15 s in any case.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def track(
     total : int
         Number of units.
     size : callable
-        How many units an item carries; 1 by default.
+        Number of units in an item; 1 by default.
     """
     done, last = 0, time.monotonic()
     with (
@@ -48,7 +48,7 @@ def track(
 
 
 def _terminal() -> AbstractContextManager[TextIO | None]:
-    """The terminal that a person watches, to be closed after use; None if there is none."""
+    """Open the controlling terminal, to be closed after use; None if there is none."""
     if os.environ.get("CI"):
         return nullcontext()
     try:

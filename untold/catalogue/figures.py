@@ -1,11 +1,11 @@
-"""The printed figures: to add one, add its entry here and its drawing function in `untold.report.figures`."""
+"""The static figures. To add one, add its entry here and its drawing function in `untold.report.figures`."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from untold.catalogue.scope import Per, Scope, Trait
 
-# Places of the page that show figures; `untold/report/templates/report.html.j2` says where they are.
+# Places on the page where figures are shown; `untold/report/templates/report.html.j2` defines where they are.
 Place = Literal[
     "answer",
     "findings",
@@ -32,13 +32,14 @@ class Figure:
     name : str
         The file is ``{dataset}-{name}.svg``, or ``{dataset}-{space}-{name}.svg``.
     tables : tuple of str
-        What it is drawn from, as the drawing function takes them; those of the space if it is a figure of a space.
+        Tables it is drawn from, in the order of the drawing function's arguments; for a figure of a space, the tables
+        of that space.
     place : str
-        Where on the page it is; several at one place follow each other.
+        Place on the page; figures at the same place follow one another.
     caption, alt : str
-        Below the figure, and for those who cannot see it.
+        Text below the figure, and alternative text for readers who cannot see it.
     per, requires
-        Whether there is one for every space, and the trait that a dataset must have.
+        Whether there is one figure per space, and the trait that a dataset must have.
     """
 
     name: str
@@ -57,87 +58,92 @@ FIGURES = {
             "answer",
             ("contrasts",),
             "answer",
-            "The main gap by space. Right of zero: the neutral image is nearer to the first group.",
-            "Forest plot: the main gap in every space with its interval; the numbers are in the table of gaps.",
+            "The main gap by space. To the right of zero, the neutral image is closer to the first group.",
+            "Forest plot of the main gap in every space, with intervals; the numbers are in the table of gaps.",
         ),
         Figure(
             "similarity",
             ("group_means",),
             "findings",
             "Mean similarity of each group to the neutral image of the same activity and seed.",
-            "Dot plot: mean similarity of each group to neutral in every space; the numbers are in the table of means.",
+            "Dot plot of the mean similarity of each group to neutral in every space; the numbers are in the table of "
+            "means.",
         ),
         Figure(
             "forest",
             ("contrasts",),
             "findings",
-            "Gap in similarity to neutral between two groups, by space. Right of zero: neutral is nearer to the first.",
-            "Forest plot: gap between groups in every space with intervals; the numbers are in the table of gaps.",
+            "Gap between two groups in similarity to neutral, by space. To the right of zero, neutral is closer to the "
+            "first group.",
+            "Forest plot of the gaps between groups in every space, with intervals; the numbers are in the table of "
+            "gaps.",
         ),
         Figure(
             "categories",
             ("categories",),
             "categories",
-            "Gap by category. Colours compare effect sizes, because the spaces have different scales.",
-            "Heat map: gap by category of activity and space; the numbers are in the table of categories.",
+            "Gap by category. Colours show effect sizes, because similarities are on different scales in different "
+            "spaces.",
+            "Heat map of the gap by category of activity and by space; the numbers are in the table of categories.",
         ),
         Figure(
             "activities",
             ("activities",),
             "activities",
-            "The activities with the largest gaps on both sides.",
-            "Ranking of the activities with the largest gaps on both sides; every activity is in the table below.",
+            "The activities with the largest gaps in either direction.",
+            "Ranking of the activities with the largest gaps in either direction; all activities are in the table "
+            "below.",
         ),
         Figure(
             "neutral",
             ("nearest", "age_shares"),
             "neutral",
-            "Which group the neutral image resembles most, by space and by classifier.",
-            "Dot plot: share of neutral images nearest to each group, and classified as each group, with intervals.",
+            "The group that the neutral image resembles most, by space and by classifier.",
+            "Dot plot of the shares of neutral images nearest to, and classified as, each group, with intervals.",
         ),
         Figure(
             "specifications",
             ("specifications",),
             "specifications",
-            "Every way to measure it, in order of effect size; the marks below say which choices a point stands for.",
-            "Specification curve: effect size under every choice of space, metric and seeds, in order.",
+            "All ways to measure the gap, sorted by effect size. The marks below a point show the choices behind it.",
+            "Specification curve: sorted effect sizes under every choice of space, metric and seeds.",
         ),
         Figure(
             "recovery",
             ("recovery_points", "recovery"),
             "recovery",
-            "The bias was planted, so the audit can be checked: points on the diagonal are right.",
-            "Scatter plots: planted share of each activity against the estimated one, a panel per estimator.",
+            "The bias was planted, so the audit can be checked: points on the diagonal are correct.",
+            "Scatter plots of the estimated against the planted share of each activity, with one panel per estimator.",
             requires="planted",
         ),
         Figure(
             "variance",
             ("variance",),
             "variance",
-            "Where the variance of a gap comes from.",
-            "Stacked bars: share of variance between activities, seeds and the rest, by space.",
+            "Sources of the variance of a gap.",
+            "Stacked bars of the shares of variance due to activities, seeds and the rest, by space.",
         ),
         Figure(
             "attribute_errors",
             ("attributes_errors",),
             "errors",
-            "Error rate within each group, and its share of all errors, which is another thing.",
-            "Dot plot: error rate within each group with Wilson intervals, beside its share of all errors.",
+            "Error rate within each group, and the group’s share of all errors, which is a different quantity.",
+            "Dot plot of the error rate within each group, with Wilson intervals, next to its share of all errors.",
             requires="audited",
         ),
         Figure(
             "attribute_thresholds",
             ("attributes_thresholds", "attributes_summary"),
             "thresholds",
-            "Scores at every threshold. A threshold chosen on the images it is scored on is optimistic.",
-            "Curves: macro F and accuracy against the threshold.",
+            "Scores at every threshold. Choosing a threshold on the images it is scored on gives optimistic scores.",
+            "Curves of macro F and accuracy against the threshold.",
             requires="audited",
         ),
         Figure(
             "attribute_calibration",
             ("attributes_calibration",),
             "calibration",
-            "Whether a probability is what it says: on the diagonal it is.",
+            "Calibration of the predicted probabilities: on the diagonal they match the observed shares.",
             "Reliability curve: observed share against predicted probability, with intervals.",
             requires="audited",
         ),
@@ -145,8 +151,8 @@ FIGURES = {
             "map",
             (),
             "map",
-            "t-SNE and UMAP maps, for display only: distances between far points mean nothing.",
-            "Two-dimensional maps of the space, all groups together and each highlighted.",
+            "t-SNE and UMAP maps, for display only: large distances on them have no meaning.",
+            "Two-dimensional maps of the space, with all groups together and with each group highlighted.",
             per="space",
             requires=None,
         ),
@@ -154,8 +160,8 @@ FIGURES = {
             "composition",
             ("composition",),
             "composition",
-            "Who is in the k-means clusters of the original space.",
-            "Heat map: over-representation of each attribute value in each cluster.",
+            "Composition of the k-means clusters of the original space.",
+            "Heat map of the over-representation of each attribute value in each cluster.",
             per="space",
             requires=None,
         ),
@@ -164,12 +170,12 @@ FIGURES = {
 
 
 def entry(name: str) -> Figure:
-    """The entry of a figure, also by its name with the space's before it: ``dino-map``."""
+    """The entry of a figure, by its name or by its name with a space as prefix, such as ``dino-map``."""
     return FIGURES[name.rsplit("-", 1)[-1]]
 
 
 def figures(scope: Scope) -> list[str]:
-    """Names of a dataset's figures, those of a space as ``dino-map``."""
+    """Names of a dataset's figures; a figure of a space has the space as prefix, such as ``dino-map``."""
     return [name for figure in FIGURES.values() for name in scope.names(figure.name, figure.per, figure.requires)]
 
 

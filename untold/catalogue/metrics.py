@@ -1,7 +1,7 @@
-"""The metrics of similarity: to add one, add its entry here and its function in `untold.similarity`.
+"""The similarity metrics. To add one, add its entry here and its function in `untold.similarity`.
 
-The function has the metric's name and is in the module of what it compares: `untold.similarity.vectors` or
-`untold.similarity.patches`.
+The function has the name of the metric. It belongs in `untold.similarity.vectors` or `untold.similarity.patches`,
+depending on what it compares.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ class Metric:
     Attributes
     ----------
     name : str
-        As in the tables' column ``metric``.
+        Value of the column ``metric`` in tables.
     label : str
-        In words, behind the name of the space; empty for the one that needs no mention.
+        Words that follow the name of the space; empty for the default.
     compares : {"vectors", "tokens", "prompt", "classes"}
-        One vector per image, the tokens of a vision transformer, an image with its own prompt, or no images at all:
-        ``classes`` marks shares of a classifier in tables that hold shares by similarity too.
+        One vector per image, the tokens of a vision transformer, an image and its own prompt, or no images:
+        ``classes`` marks the shares of a classifier in tables that also hold shares by similarity.
     primary : bool
-        Whether its tests belong to the family that Holm's procedure corrects, and its gaps to the answer. The others
-        are sensitivity checks.
+        Whether its gaps are part of the answer and its tests part of the family corrected by Holm's procedure. The
+        other metrics are sensitivity checks.
     class_token : bool
-        Of tokens: whether the class token is compared too.
+        For tokens: whether the class token is compared as well.
     row : str
-        What the original study calls it, behind the name of the encoder.
+        The original study's name for it, which follows the name of the encoder.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Metric:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("cosine", "", "vectors", True, description="cosine of two vectors"),
+        Metric("cosine", "", "vectors", True, description="cosine similarity of two vectors"),
         Metric(
             "patch_maxsim",
             "split (patch max-sim)",
@@ -50,30 +50,42 @@ METRICS = {
             True,
             class_token=False,
             row="split",
-            description="mean over patch tokens of the best cosine in the other image, both ways",
+            description="mean over patch tokens of the best cosine in the other image, averaged over both directions",
         ),
-        Metric("maxsim_forward", "split, one way", "tokens", False, description="the same, one way, with class token"),
+        Metric(
+            "maxsim_forward",
+            "split, one way",
+            "tokens",
+            False,
+            description="as `patch_maxsim`, in one direction only and with the class token",
+        ),
         Metric(
             "dcr_split",
             "split (DCR)",
             "tokens",
             False,
-            description="largest inner product of tokens at the same place (Somepalli et al. 2023)",
+            description="largest inner product of tokens at the same position (Somepalli et al. 2023)",
         ),
-        Metric("dcr_cross", "split (DCR, cross)", "tokens", False, description="the same over all pairs of tokens"),
         Metric(
-            "image_prompt", "image and prompt", "prompt", False, description="cosine of an image and its own prompt"
+            "dcr_cross", "split (DCR, cross)", "tokens", False, description="as `dcr_split`, over all pairs of tokens"
         ),
-        Metric("zero_shot", "zero shot", "classes", False, description="a zero-shot classifier"),
+        Metric(
+            "image_prompt",
+            "image and prompt",
+            "prompt",
+            False,
+            description="cosine similarity of an image and its own prompt",
+        ),
+        Metric("zero_shot", "zero shot", "classes", False, description="labels of a zero-shot classifier"),
     )
 }
 
 
 def of(compares: str) -> list[Metric]:
-    """The metrics that compare this."""
+    """The metrics that compare one kind of thing, such as vectors."""
     return [metric for metric in METRICS.values() if metric.compares == compares]
 
 
 def primary_metrics() -> list[str]:
-    """Names of the metrics whose tests form one family and whose gaps are the answer."""
+    """Names of the metrics whose tests form one family and whose gaps are part of the answer."""
     return [metric.name for metric in METRICS.values() if metric.primary]

@@ -1,4 +1,4 @@
-"""Which of the catalogue's tables and figures a dataset has."""
+"""The tables and figures of the catalogue that a dataset has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ Trait = Literal["generated", "planted", "audited", "captioned", "published", "se
 
 @dataclass(frozen=True)
 class Scope:
-    """What decides which tables and figures a dataset has.
+    """The properties of a dataset that decide which tables and figures it has.
 
     Attributes
     ----------
     traits : set of str
-        ``generated`` (made by a model, not a folder), ``planted`` (its bias is known), ``audited`` (classifiers are
-        held against labels), ``captioned``, ``published`` (there are published figures of the same classifiers),
-        ``several spaces`` (of images).
+        ``generated`` (by a model), ``planted`` (its bias is known), ``audited`` (classifiers are compared with labels),
+        ``captioned``, ``published`` (there are published results for the same classifiers), ``several spaces`` (more
+        than one space of images).
     spaces, image_spaces : sequence of str
         All spaces, and those of images rather than prompts.
     text_encoders : sequence of str
-        Encoders that embed prompts too.
+        Encoders that also embed prompts.
     """
 
     traits: frozenset[Trait]
@@ -30,7 +30,7 @@ class Scope:
     text_encoders: Sequence[str]
 
     def names(self, name: str, per: Per, requires: Trait | None) -> list[str]:
-        """Names of one table or figure, such as ``contrasts``, or ``dino-clusters`` and one for every other space."""
+        """Names of a table or figure: ``contrasts`` alone, or ``dino-clusters`` and one more for each other space."""
         if requires and requires not in self.traits:
             return []
         prefixes: dict[Per, Sequence[str]] = {

@@ -1,7 +1,7 @@
-"""The tables of a study: to add one, add its entry here and let the script that makes it write it.
+"""The tables of a study. To add one, add its entry here and write it in the script of its stage.
 
-Rules, page, `docs/tables.md` and the check of what was written all read these entries. A ``description`` is for people
-only: changing it reruns nothing.
+The rules, the page, `docs/tables.md` and the check of written tables all read these entries. A ``description`` is only
+documentation: changing it reruns nothing.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from untold.catalogue.metrics import METRICS
 from untold.catalogue.scope import Per, Scope, Trait
 
 Kind = Literal["words", "verbatim", "space", "other space", "contrast", "measured", "number", "count", "share", "p"]
-# Places of the page that show tables; `untold/report/templates/report.html.j2` says where they are.
+# Places on the page where tables are shown; `untold/report/templates/report.html.j2` defines where they are.
 Place = Literal[
     "original",
     "findings",
@@ -35,7 +35,7 @@ Place = Literal[
 class Column:
     """A column of a CSV file; ``<group>`` in its name stands for each group of the axis.
 
-    ``unit`` is empty where the column holds text. An optional column is written where there is something to put in it.
+    ``unit`` is empty for text. An optional column is written only if there is something to put in it.
     """
 
     name: str
@@ -46,17 +46,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Shown:
-    """A column of the page: its heading, what it is made from, and how it reads.
+    """A column of a table on the page: its heading, its source and its format.
 
     Attributes
     ----------
     kind : str
-        ``measured`` is an estimate with its interval, ``number`` stands alone, ``share`` is in percent (with its
-        interval if ``low`` and ``high`` name one), ``words`` have spaces for underscores, ``verbatim`` is as it is.
+        ``measured`` is an estimate with its interval, ``number`` has no interval, ``share`` is in percent (with its
+        interval if ``low`` and ``high`` name one), ``words`` has spaces for underscores, ``verbatim`` is unchanged.
     low, high : str
         Columns with the ends of the interval.
     signed : bool
-        Whether a positive number has its sign too.
+        Whether positive numbers are shown with a plus sign.
     """
 
     heading: str
@@ -69,7 +69,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Page:
-    """How the page shows a table; without columns, a function in `untold.report.tables` lays it out."""
+    """How the page shows a table. If no columns are given, a function in `untold.report.tables` lays it out."""
 
     place: Place
     caption: str
@@ -85,21 +85,21 @@ class Table:
     Attributes
     ----------
     name : str
-        The file is ``{dataset}-{name}.csv``, or ``{dataset}-{space}-{name}.csv`` where there is one for each space.
+        The file is ``{dataset}-{name}.csv``, or ``{dataset}-{space}-{name}.csv`` if there is one per space.
     stage : str
-        The script that makes it.
+        The script that writes it.
     key : tuple of str
-        Columns that tell its rows apart; empty where rows may repeat.
+        Columns that identify a row; empty if rows may repeat.
     columns : tuple of str or Column
-        All columns in order; those in `SHARED` by name.
+        All columns in order; those in `SHARED` are given by name.
     description : str
-        What there is one row for.
+        What one row stands for.
     per, requires
-        Whether there is one for every space, and the trait that a dataset must have.
+        Whether there is one table per space, and the trait that a dataset must have.
     page : Page, optional
-        Tables without it are for other programs.
+        How the page shows the table; tables without it are only written as CSV.
     quoted : bool
-        Whether the sentences of the page draw on a table that it does not show.
+        Whether sentences on the page use the table although the page does not show it.
     """
 
     name: str
@@ -127,36 +127,44 @@ SHARED = {
     for column in (
         Column("dataset", "", description="name of the dataset in the configuration"),
         Column(
-            "space", "", description="where similarity is measured: `clip_text`, `clip_image`, `dino`, `latents`, ..."
+            "space",
+            "",
+            description="embedding space of the measurement: `clip_text`, `clip_image`, `dino`, `latents`, ...",
         ),
         Column("metric", "", description=_metrics()),
         Column("group", "", description="a group of the axis, such as `young`"),
-        Column("contrast", "", description="`young-older`: positive where neutral is nearer to the first"),
-        Column("category", "", description="of the activity, as in `config/activities.csv`"),
-        Column("activity_id", "", description="of the activity, as in `config/activities.csv`"),
-        Column("n", "activities", description="what the estimate is over"),
-        Column("n_seeds", "seeds", description="averaged inside an activity"),
-        Column("estimate", "similarity", description="the estimate"),
+        Column("contrast", "", description="such as `young-older`; positive if neutral is closer to the first group"),
+        Column("category", "", description="category of the activity, as in `config/activities.csv`"),
+        Column("activity_id", "", description="id of the activity, as in `config/activities.csv`"),
+        Column("n", "activities", description="number of activities in the estimate"),
+        Column("n_seeds", "seeds", description="number of seeds averaged within an activity"),
+        Column("estimate", "similarity", description="point estimate"),
         Column("low", "as the estimate", description="lower end of its interval, at the configured confidence"),
-        Column("high", "as the estimate", description="upper end of its interval"),
-        Column("p", "probability", description="p-value; never zero, because the data count as one permutation"),
+        Column("high", "as the estimate", description="upper end of its interval, at the configured confidence"),
+        Column(
+            "p",
+            "probability",
+            description="p-value; in permutation tests never zero, because the data count as one permutation",
+        ),
         Column(
             "p_adjusted",
             "probability",
-            description="Holm over contrasts and spaces; Benjamini-Hochberg over lists of activities, categories or "
-            "cells",
+            description="adjusted by Holm's procedure over contrasts and spaces, or by Benjamini-Hochberg for lists of "
+            "activities, categories or cells",
         ),
         Column(
-            "d_z", "standard deviations", description="mean gap over the standard deviation of the activities' gaps"
+            "d_z",
+            "standard deviations",
+            description="mean gap divided by the standard deviation of the activities' gaps",
         ),
-        Column("algorithm", "", description="how clusters were made: `kmeans`, `dbscan`, `hdbscan`"),
-        Column("attribute", "", description="the column of the images that groups are made from"),
+        Column("algorithm", "", description="clustering algorithm: `kmeans`, `dbscan`, `hdbscan`"),
+        Column("attribute", "", description="attribute of the images that defines the groups"),
         Column("target", "", description="the attribute that is predicted"),
-        Column("classifier", "", description="the words that the attribute is asked with"),
-        Column("key", "", description="of the image, as in every Parquet file of the study"),
-        Column("path", "", description="of the image"),
-        Column("method", "", description="how the interval or test was made"),
-        Column("note", "", description="what could not be done and why"),
+        Column("classifier", "", description="name of the set of prompts used to predict the attribute"),
+        Column("key", "", description="identity of the image, as in every Parquet file of the study"),
+        Column("path", "", description="path of the image"),
+        Column("method", "", description="how the interval or test was computed"),
+        Column("note", "", description="what could not be computed, and why"),
     )
 }
 
@@ -164,19 +172,19 @@ PLACE = ("dataset", "space", "metric")
 ESTIMATE = ("estimate", "low", "high")
 TESTED = ("p", "p_adjusted")
 ABOUT = ("method", "note")
-SHARE_POSITIVE = Column("share_positive", "share", description="activities with a positive gap")
+SHARE_POSITIVE = Column("share_positive", "share", description="share of activities with a positive gap")
 GAP_COLUMNS = (
     *(*PLACE, "contrast", "n", "n_seeds", *ESTIMATE, *TESTED, "d_z"),
     SHARE_POSITIVE,
-    Column("gap_units", "ceiling - floor", description="the gap from floor (0) to ceiling (1)"),
+    Column("gap_units", "ceiling - floor", description="the gap divided by the distance from floor to ceiling"),
     *ABOUT,
 )
 SHARE = Column("estimate", "share", description="share of the neutral images")
-N_SEEDS = Column("n", "seeds", description="of the activity")
-N_IMAGES = Column("n", "images", description="what the estimate is over")
+N_SEEDS = Column("n", "seeds", description="number of seeds of the activity")
+N_IMAGES = Column("n", "images", description="number of images in the estimate")
 WILSON = (
-    Column("low", "share", description="lower end of Wilson's interval"),
-    Column("high", "share", description="upper end of Wilson's interval"),
+    Column("low", "share", description="lower end of the Wilson interval"),
+    Column("high", "share", description="upper end of the Wilson interval"),
 )
 
 SPACE = Shown("Space", "space", "space")
@@ -192,7 +200,7 @@ ATTRIBUTE = Shown("Attribute", "words", "attribute")
 STATISTIC = Shown("Statistic", "words", "statistic")
 CLASSIFIER = Shown("Classifier", "words", "classifier")
 CLUSTER = Shown("Cluster", "count", "cluster")
-ALONE = ("", "")  # a share without interval
+ALONE = ("", "")  # no columns for an interval
 
 
 def _plain_share(heading: str, column: str) -> Shown:
@@ -217,14 +225,14 @@ GAPS = (
         "infer",
         ("space", "metric"),
         (
-            Column("row", "", description="its name in the original study's table"),
+            Column("row", "", description="name of the row in the original study's table"),
             *("space", "metric", "n", "n_seeds"),
             Column("<group>", "similarity", description="mean similarity to neutral"),
             Column("<group>_low", "similarity", description="lower end of its interval"),
             Column("<group>_high", "similarity", description="upper end of its interval"),
-            Column("chi_square", "1", description="of the nearest-group counts against equal shares"),
+            Column("chi_square", "1", description="statistic of the nearest-group counts against equal shares"),
             Column("df", "1", description="degrees of freedom"),
-            Column("p", "probability", description="of the chi-square, adjusted by Holm's procedure"),
+            Column("p", "probability", description="p-value of the chi-square test, adjusted by Holm's procedure"),
         ),
         description="row of the original study's table",
         requires="generated",
@@ -237,25 +245,25 @@ GAPS = (
         GAP_COLUMNS,
         description="space and contrast",
         requires="generated",
-        page=Page("findings", "Gaps between groups; positive: neutral is nearer to the first", GAP, open=True),
+        page=Page("findings", "Gaps between groups; positive if neutral is closer to the first", GAP, open=True),
     ),
     Table(
         "contrasts_adherent",
         "infer",
         (*PLACE, "contrast"),
         GAP_COLUMNS,
-        description="space and contrast, counting only images that show the group they were asked for",
+        description="space and contrast, using only images that show the requested group",
         requires="generated",
-        page=Page("findings", "The same without the images that do not show the group they were asked for", GAP),
+        page=Page("findings", "Gaps using only images that show the requested group", GAP),
     ),
     Table(
         "net_of_placebo",
         "infer",
         (*PLACE, "contrast"),
         GAP_COLUMNS,
-        description="space and contrast: what a group's words do beyond a placebo of the same length",
+        description="space and contrast: the effect of a group's words beyond that of a placebo of the same length",
         requires="generated",
-        page=Page("findings", "What a group's words did beyond what a placebo of the same length did", GAP),
+        page=Page("findings", "Effect of a group’s words beyond that of a placebo of the same length", GAP),
     ),
     Table(
         "group_means",
@@ -276,19 +284,21 @@ GAPS = (
         PLACE,
         (
             *(*PLACE, "n"),
-            Column("images", "images", description="neutral images that were counted"),
-            Column("count_<group>", "images", description="neutral images nearest to it; ties are split"),
-            Column("expected", "images", description="of each group under equal shares"),
+            Column("images", "images", description="number of neutral images counted"),
+            Column("count_<group>", "images", description="neutral images nearest to the group; ties are split"),
+            Column("expected", "images", description="expected count of each group under equal shares"),
             Column("df", "1", description="degrees of freedom"),
-            Column("statistic", "1", description="Pearson's chi-square"),
-            Column("design_effect", "1", description="by which it is divided: images of an activity are alike"),
+            Column("statistic", "1", description="Pearson's chi-square, before division by the design effect"),
+            Column(
+                "design_effect", "1", description="divisor of the statistic, because images of an activity are alike"
+            ),
             *(*TESTED, *ABOUT),
         ),
         description="space",
         requires="generated",
         page=Page(
             "findings",
-            "Nearest-group counts of the neutral images against equal shares",
+            "Chi-square test of nearest-group counts of the neutral images against equal shares",
             (
                 SPACE,
                 N,
@@ -310,7 +320,7 @@ GAPS = (
             Column("contrast", "", description="an order of all groups, such as `young > middle > older`"),
             "n",
             Column("statistic", "1", description="Page's L"),
-            Column("estimate", "1", description="mean rank correlation with the order"),
+            Column("estimate", "1", description="mean rank correlation with that order"),
             *("low", "high", *TESTED, *ABOUT),
         ),
         description="space and order of groups",
@@ -334,9 +344,9 @@ GAPS = (
         (*PLACE, "contrast"),
         (
             *(*PLACE, "contrast", "n", "n_seeds", "estimate"),
-            Column("low", "similarity", description="lower end of the interval at 1 - 2 alpha that decides"),
-            Column("high", "similarity", description="upper end of the interval at 1 - 2 alpha that decides"),
-            Column("margin", "similarity", description="set in the configuration"),
+            Column("low", "similarity", description="lower end of the 1 - 2 alpha interval used for the decision"),
+            Column("high", "similarity", description="upper end of the 1 - 2 alpha interval used for the decision"),
+            Column("margin", "similarity", description="equivalence margin set in the configuration"),
             *TESTED,
             Column("equivalent", "", description="whether the gap is smaller than the margin"),
             *ABOUT,
@@ -345,12 +355,12 @@ GAPS = (
         requires="generated",
         page=Page(
             "findings",
-            "Is a gap smaller than the margin that was set beforehand? Two one-sided tests",
+            "Is the gap smaller than the preset margin? Two one-sided tests",
             (
                 SPACE,
                 CONTRAST,
                 N,
-                Shown("Gap (interval that decides)", "measured", "estimate", signed=True),
+                Shown("Gap (interval for the test)", "measured", "estimate", signed=True),
                 Shown("Margin", "number", "margin"),
                 Shown("Smaller than the margin", "words", "equivalent"),
                 P_HOLM,
@@ -363,11 +373,11 @@ GAPS = (
         PLACE,
         (
             *(*PLACE, "n"),
-            Column("n_seeds", "seeds", description="of all activities together"),
-            Column("floor", "similarity", description="of neutral images of different activities"),
+            Column("n_seeds", "seeds", description="number of seeds over all activities"),
+            Column("floor", "similarity", description="mean between neutral images of different activities"),
             Column("floor_low", "similarity", description="lower end of its interval"),
             Column("floor_high", "similarity", description="upper end of its interval"),
-            Column("ceiling", "similarity", description="of neutral images of one activity with other seeds"),
+            Column("ceiling", "similarity", description="mean between neutral images of one activity across seeds"),
             Column("ceiling_low", "similarity", description="lower end of its interval"),
             Column("ceiling_high", "similarity", description="upper end of its interval"),
             *ABOUT,
@@ -376,13 +386,13 @@ GAPS = (
         requires="generated",
         page=Page(
             "findings",
-            "What a similarity is to be compared with: neutral images of different activities, and of the same",
+            "Reference similarities: neutral images of different activities (floor) and of the same (ceiling)",
             (
                 SPACE,
                 N,
                 Shown("Seeds", "count", "n_seeds"),
                 Shown("Floor: different activities", "measured", "floor", "floor_low", "floor_high"),
-                Shown("Ceiling: same activity, other seed", "measured", "ceiling", "ceiling_low", "ceiling_high"),
+                Shown("Ceiling: same activity, different seeds", "measured", "ceiling", "ceiling_low", "ceiling_high"),
             ),
         ),
     ),
@@ -392,9 +402,11 @@ GAPS = (
         (*PLACE, "group"),
         (
             *(*PLACE, "group", "n", "n_seeds"),
-            Column("estimate", "similarity", description="of neutral images to the group's images of other seeds"),
+            Column("estimate", "similarity", description="mean between neutral and the group's images across seeds"),
             *("low", "high"),
-            Column("estimate_units", "ceiling - floor", description="the estimate from floor (0) to ceiling (1)"),
+            Column(
+                "estimate_units", "ceiling - floor", description="estimate on a scale from floor (0) to ceiling (1)"
+            ),
             Column("low_units", "ceiling - floor", description="lower end of its interval"),
             Column("high_units", "ceiling - floor", description="upper end of its interval"),
             *ABOUT,
@@ -403,13 +415,13 @@ GAPS = (
         requires="generated",
         page=Page(
             "findings",
-            "Similarity of neutral images to groups’ images of other seeds, from floor (0) to ceiling (1)",
+            "Similarity of neutral images to each group across seeds, on a scale from floor (0) to ceiling (1)",
             (
                 SPACE,
                 GROUP,
                 N,
                 Shown("Similarity", "measured", "estimate"),
-                Shown("From floor to ceiling", "measured", "estimate_units", "low_units", "high_units"),
+                Shown("Floor-to-ceiling units", "measured", "estimate_units", "low_units", "high_units"),
             ),
         ),
     ),
@@ -419,7 +431,7 @@ GAPS = (
         ("group",),
         (
             *(*PLACE, "group", "n", "n_seeds"),
-            Column("estimate", "cosine", description="of an image and its own prompt"),
+            Column("estimate", "cosine", description="mean similarity of an image and its own prompt"),
             *("low", "high", *ABOUT),
         ),
         description="group",
@@ -427,7 +439,7 @@ GAPS = (
         requires="generated",
         page=Page(
             "findings",
-            "How well the images show their own prompt: CLIP score",
+            "CLIP score: how well images match their own prompt",
             (GROUP, N, Shown("Cosine of image and prompt", "measured", "estimate")),
         ),
     ),
@@ -438,7 +450,7 @@ GAPS = (
         (
             *(*PLACE, "contrast", "category", "n", "n_seeds", *ESTIMATE, *TESTED, "d_z"),
             SHARE_POSITIVE,
-            Column("rank", "1", description="from the largest gap"),
+            Column("rank", "1", description="rank by gap, starting from the largest"),
             *ABOUT,
         ),
         description="space, contrast and category",
@@ -465,16 +477,20 @@ GAPS = (
             *(*PLACE, "contrast", "category", "activity_id"),
             N_SEEDS,
             "estimate",
-            Column("low", "similarity", description="lower end of Student's interval over seeds"),
-            Column("high", "similarity", description="upper end of Student's interval over seeds"),
+            Column("low", "similarity", description="lower end of Student's t interval over seeds"),
+            Column("high", "similarity", description="upper end of Student's t interval over seeds"),
             *TESTED,
-            Column("d_z", "standard deviations", description="gap over the standard deviation of the seeds' gaps"),
-            Column("rank", "1", description="from the largest gap"),
+            Column(
+                "d_z",
+                "standard deviations",
+                description="mean gap divided by the standard deviation of the seeds' gaps",
+            ),
+            Column("rank", "1", description="rank by gap, starting from the largest"),
             *ABOUT,
         ),
         description="space, contrast and activity",
         requires="generated",
-        page=Page("activities", "Gap of every activity, interval over seeds", (), open=True, searchable=True),
+        page=Page("activities", "Gap for each activity, with intervals over seeds", (), open=True, searchable=True),
     ),
     Table(
         "specifications",
@@ -483,11 +499,11 @@ GAPS = (
         (
             *(*PLACE, "contrast"),
             Column("template", "", description="wording of the prompts", optional=True),
-            Column("seeds", "", description="all, a half, or one"),
+            Column("seeds", "", description="seeds used: all, half of them, or one"),
             *("n", *ESTIMATE, "d_z"),
-            Column("sign", "1", description="of the gap"),
-            Column("agrees", "", description="whether it has the sign of the median `d_z`"),
-            Column("rank", "1", description="by `d_z`, from the smallest"),
+            Column("sign", "1", description="sign of the gap"),
+            Column("agrees", "", description="whether the gap has the sign of the median `d_z`"),
+            Column("rank", "1", description="rank by `d_z`, starting from the smallest"),
             *ABOUT,
         ),
         description="way to measure the main gap",
@@ -499,26 +515,30 @@ GAPS = (
         ("dataset", "contrast"),
         (
             *("dataset", "contrast"),
-            Column("n", "specifications", description="that have an effect size"),
+            Column("n", "specifications", description="number of specifications with an effect size"),
             Column("estimate", "standard deviations", description="median `d_z`"),
-            Column("share_agree", "share", description="specifications with the sign of the median"),
-            Column("share_significant", "share", description="the same, and the interval excludes zero"),
-            Column("share_opposite", "share", description="other sign, and the interval excludes zero"),
-            Column("p", "probability", description="of the median, by flipping signs in all specifications at once"),
+            Column("share_agree", "share", description="share of specifications with the sign of the median"),
+            Column("share_significant", "share", description="share with that sign and an interval that excludes zero"),
+            Column(
+                "share_opposite", "share", description="share with the opposite sign and an interval that excludes zero"
+            ),
+            Column(
+                "p", "probability", description="p-value of the median, by flipping signs in all specifications at once"
+            ),
             *ABOUT,
         ),
         description="contrast",
         requires="generated",
         page=Page(
             "specifications",
-            "How far the specifications agree",
+            "Agreement between specifications",
             (
                 CONTRAST,
                 Shown("Specifications", "count", "n"),
                 Shown("Median d_z", "number", "estimate", signed=True),
                 _plain_share("Same sign", "share_agree"),
                 _plain_share("Same sign, interval excludes zero", "share_significant"),
-                _plain_share("Other sign, interval excludes zero", "share_opposite"),
+                _plain_share("Opposite sign, interval excludes zero", "share_opposite"),
                 Shown("p (joint)", "p", "p"),
             ),
             open=True,
@@ -534,14 +554,14 @@ GAPS = (
             *("n", "n_seeds"),
             Column("estimate", "similarity squared", description="a variance; an intraclass correlation has no unit"),
             *("low", "high"),
-            Column("share", "share", description="of the total variance"),
+            Column("share", "share", description="share of the total variance"),
             *ABOUT,
         ),
         description="space, contrast and component",
         requires="generated",
         page=Page(
             "variance",
-            "Where the variance comes from",
+            "Components of the variance of gaps",
             (
                 SPACE,
                 CONTRAST,
@@ -558,27 +578,29 @@ GAPS = (
         (*PLACE, "contrast", "target"),
         (
             *(*PLACE, "contrast"),
-            Column("target", "", description="what the interval is for: the mean over activities, or one activity"),
+            Column("target", "", description="quantity of the interval: the mean over activities, or one activity"),
             "n",
-            Column("n_seeds", "seeds", description="of this study"),
-            Column("width", "similarity", description="wanted, as configured"),
-            Column("width_now", "similarity", description="expected with the seeds of this study"),
-            Column("seeds", "seeds", description="needed"),
-            Column("activities", "activities", description="needed, where no number of seeds is enough"),
+            Column("n_seeds", "seeds", description="number of seeds in this study"),
+            Column("width", "similarity", description="target width of the interval, as configured"),
+            Column("width_now", "similarity", description="expected width with the seeds of this study"),
+            Column("seeds", "seeds", description="number of seeds needed"),
+            Column(
+                "activities", "activities", description="number of activities needed, if no number of seeds is enough"
+            ),
             *ABOUT,
         ),
         description="space, contrast and target",
         requires="generated",
         page=Page(
             "variance",
-            "Seeds needed for an interval of the wanted width",
+            "Number of seeds needed for the target interval width",
             (
                 SPACE,
                 CONTRAST,
                 Shown("For", "words", "target"),
                 Shown("Seeds now", "count", "n_seeds"),
                 Shown("Width now", "number", "width_now"),
-                Shown("Width wanted", "number", "width"),
+                Shown("Target width", "number", "width"),
                 Shown("Seeds needed", "count", "seeds"),
                 Shown("Activities needed", "count", "activities"),
             ),
@@ -593,16 +615,16 @@ NEUTRAL = (
         (*PLACE, "group"),
         (
             *(*PLACE, "group", "n", "n_seeds"),
-            Column("estimate", "share", description="neutral images that are nearest to the group"),
+            Column("estimate", "share", description="share of neutral images that are nearest to the group"),
             *("low", "high"),
-            Column("expected", "share", description="equal shares"),
+            Column("expected", "share", description="share of each group if all shares were equal"),
             *ABOUT,
         ),
         description="space and group",
         requires="generated",
         page=Page(
             "neutral",
-            "The group whose image is nearest to the neutral one",
+            "Group whose image is nearest to the neutral one",
             (SPACE, GROUP, N, Shown("Share of neutral images", "share", "estimate")),
         ),
     ),
@@ -613,7 +635,7 @@ NEUTRAL = (
         (
             *(*PLACE, "group", "category", "activity_id"),
             N_SEEDS,
-            Column("estimate", "share", description="neutral images that are nearest to the group"),
+            Column("estimate", "share", description="share of neutral images that are nearest to the group"),
             *(*WILSON, "method"),
         ),
         description="space, group and activity",
@@ -638,7 +660,7 @@ NEUTRAL = (
         requires="generated",
         page=Page(
             "neutral",
-            "Zero-shot shares of the neutral images, and corrected for the classifier’s errors on marked ones",
+            "Zero-shot shares of neutral images, raw and corrected for the classifier’s errors on marked images",
             (
                 Shown("Estimator", "words", "estimator"),
                 GROUP,
@@ -669,11 +691,11 @@ NEUTRAL = (
         (*PLACE, "template"),
         (
             *PLACE,
-            Column("template", "", description="how the prompts say the age"),
+            Column("template", "", description="name of the prompt template that states the age"),
             "n",
-            Column("estimate", "years", description="age at which images are most like neutral"),
+            Column("estimate", "years", description="age at which images are most similar to neutral"),
             *("low", "high"),
-            Column("r_squared", "1", description="of the quadratic whose maximum it is"),
+            Column("r_squared", "1", description="fit of the quadratic whose maximum is the estimate"),
             *ABOUT,
         ),
         description="space and wording",
@@ -697,16 +719,16 @@ NEUTRAL = (
         ("dataset", "space", "group"),
         (
             *("dataset", "space"),
-            Column("group", "", description="the group that was asked for; `all marked` are all together"),
+            Column("group", "", description="the requested group; `all marked` for all groups together"),
             *("n", "n_seeds"),
-            Column("estimate", "share", description="of its images that are classified as the group"),
+            Column("estimate", "share", description="share of its images that are classified as the group"),
             *("low", "high", *ABOUT),
         ),
         description="group",
         requires="generated",
         page=Page(
             "neutral",
-            "Share of marked images that are classified as the group they were asked for",
+            "Adherence: share of marked images that are classified as the requested group",
             (GROUP, N, Shown("Adherence", "share", "estimate")),
         ),
     ),
@@ -716,21 +738,21 @@ NEUTRAL = (
         ("dataset", "space", "group", "predicted"),
         (
             *("dataset", "space"),
-            Column("group", "", description="the group that was asked for"),
-            Column("predicted", "", description="the group that the classifier sees"),
+            Column("group", "", description="the requested group"),
+            Column("predicted", "", description="the group predicted by the classifier"),
             *("n", "n_seeds"),
-            Column("estimate", "share", description="of the images asked for"),
+            Column("estimate", "share", description="share of the requested group's images with this prediction"),
             *("low", "high"),
             Column("probability", "probability", description="mean probability of the predicted group"),
             *ABOUT,
         ),
-        description="group asked for and predicted",
+        description="requested group and predicted group",
         requires="generated",
         page=Page(
             "neutral",
-            "What marked images are classified as",
+            "Classification of the marked images",
             (
-                Shown("Asked", "words", "group"),
+                Shown("Requested", "words", "group"),
                 Shown("Classified", "words", "predicted"),
                 N,
                 Shown("Share", "share", "estimate"),
@@ -744,13 +766,17 @@ NEUTRAL = (
         ("dataset", "space", "bin"),
         (
             *("dataset", "space"),
-            Column("bin", "probability", description="lower edge; empty for all images"),
-            Column("images", "images", description="in the bin"),
+            Column("bin", "probability", description="lower edge of the bin; empty for all images"),
+            Column("images", "images", description="number of images in the bin"),
             Column("confidence", "probability", description="mean probability of the predicted group"),
-            Column("accuracy", "share", description="images whose prediction is right"),
-            Column("gap", "share", description="between the two; for all images the expected calibration error"),
+            Column("accuracy", "share", description="share of images whose prediction is correct"),
+            Column(
+                "gap",
+                "share",
+                description="difference between the two; for all images, the expected calibration error",
+            ),
         ),
-        description="bin of probability",
+        description="probability bin",
         requires="generated",
     ),
     Table(
@@ -760,21 +786,21 @@ NEUTRAL = (
         (
             *PLACE,
             Column("estimator", "", description="`nearest group`, or as in `age_shares`"),
-            Column("group", "", description="a group, or a contrast: the difference of two shares"),
+            Column("group", "", description="a group, or a contrast (the difference of two shares)"),
             Column(
                 "quantity",
                 "",
-                description="`slope` (1 is right, 0 is blind), `spearman`, `mae`, `bias`, `coverage` of the intervals",
+                description="`slope` (1 if correct, 0 if unrelated), `spearman`, `mae`, `bias`, interval `coverage`",
             ),
             "n",
-            Column("estimate", "as the quantity", description="planted against estimated shares over activities"),
+            Column("estimate", "as the quantity", description="estimated compared with planted shares over activities"),
             *("low", "high", *ABOUT),
         ),
-        description="estimator, space, group and quantity; empty where nothing was planted",
+        description="estimator, space, group and quantity; empty if nothing was planted",
         requires="generated",
         page=Page(
             "recovery",
-            "Planted against estimated shares over activities",
+            "Estimated compared with planted shares over activities",
             (
                 Shown("Estimator", "words", "estimator"),
                 SPACE,
@@ -794,17 +820,17 @@ NEUTRAL = (
             Column("estimator", "", description="as in `recovery`"),
             Column("group", "", description="as in `recovery`"),
             "activity_id",
-            Column("planted", "share", description="the truth"),
-            Column("estimate", "share", description="what the audit finds"),
+            Column("planted", "share", description="the true share"),
+            Column("estimate", "share", description="the share estimated by the audit"),
             *("low", "high"),
         ),
-        description="estimator, space, group and activity; empty where nothing was planted",
+        description="estimator, space, group and activity; empty if nothing was planted",
         requires="generated",
         quoted=True,
     ),
 )
 
-VALUE = Column("value", "", description="of the attribute")
+VALUE = Column("value", "", description="value of the attribute")
 STRUCTURE = (
     Table(
         "clusters",
@@ -814,18 +840,18 @@ STRUCTURE = (
             *("space", "algorithm"),
             Column("statistic", "", description="number of clusters, share of noise, silhouettes, stability"),
             N_IMAGES,
-            Column("estimate", "as the statistic", description="the estimate"),
+            Column("estimate", "as the statistic", description="point estimate"),
             *("low", "high"),
-            Column("null_mean", "as the statistic", description="of the same data with permuted columns"),
-            Column("null_low", "as the statistic", description="lower end of the range of permuted data"),
-            Column("null_high", "as the statistic", description="upper end of the range of permuted data"),
+            Column("null_mean", "as the statistic", description="mean for the same data with permuted columns"),
+            Column("null_low", "as the statistic", description="lower end of the range for permuted data"),
+            Column("null_high", "as the statistic", description="upper end of the range for permuted data"),
             *("p", *ABOUT),
         ),
         description="algorithm and statistic",
         per="space",
         page=Page(
             "space",
-            "Are there clusters? Silhouette against data with permuted columns, and stability over bootstraps",
+            "Are there clusters? Silhouettes compared with permuted data, and stability under the bootstrap",
             (
                 SPACE,
                 METHOD,
@@ -847,10 +873,10 @@ STRUCTURE = (
             N_IMAGES,
             Column("silhouette_micro", "1", description="mean silhouette over images"),
             Column("silhouette_macro", "1", description="mean silhouette over clusters"),
-            Column("chosen", "", description="whether it was taken"),
+            Column("chosen", "", description="whether it was chosen"),
             "note",
         ),
-        description="number of clusters",
+        description="candidate number of clusters",
         per="space",
     ),
     Table(
@@ -861,14 +887,14 @@ STRUCTURE = (
             *("space", "algorithm", "attribute"),
             Column("statistic", "", description="`ami` (adjusted mutual information), `homogeneity`, `completeness`"),
             N_IMAGES,
-            Column("estimate", "1", description="how much clusters and attribute tell about each other"),
+            Column("estimate", "1", description="strength of the association between clusters and attribute"),
             *("p", *ABOUT),
         ),
         description="algorithm, attribute and statistic",
         per="space",
         page=Page(
             "space",
-            "How much the clusters tell about an attribute",
+            "Association between clusters and attributes",
             (SPACE, METHOD, ATTRIBUTE, STATISTIC, N, Shown("Value", "number", "estimate"), P),
         ),
     ),
@@ -878,15 +904,15 @@ STRUCTURE = (
         ("space", "algorithm", "attribute", "cluster", "value"),
         (
             *("space", "algorithm", "attribute"),
-            Column("cluster", "", description="number of the cluster; -1 are images in none"),
+            Column("cluster", "", description="number of the cluster; -1 for images in no cluster"),
             VALUE,
-            Column("count", "images", description="of this value in the cluster"),
-            Column("cluster_n", "images", description="of the cluster"),
-            Column("value_n", "images", description="of this value"),
+            Column("count", "images", description="number with this value in the cluster"),
+            Column("cluster_n", "images", description="number in the cluster"),
+            Column("value_n", "images", description="number with this value"),
             N_IMAGES,
-            Column("share", "share", description="of the value in the cluster"),
-            Column("expected_share", "share", description="of the value in the whole set"),
-            Column("ratio", "1", description="of the two shares: over-representation"),
+            Column("share", "share", description="share of the value in the cluster"),
+            Column("expected_share", "share", description="share of the value in the whole dataset"),
+            Column("ratio", "1", description="over-representation: the ratio of the two shares"),
             *("low", "high", *TESTED, *ABOUT),
         ),
         description="algorithm, attribute, cluster and value",
@@ -899,10 +925,12 @@ STRUCTURE = (
         (
             *("space", "attribute"),
             Column("group", "", description="images with one value of the attribute"),
-            Column("metric", "", description="`mean_distance`, or `vendi_q...` with the order of the Vendi score"),
-            Column("n", "images", description="of the group"),
-            Column("units", "units", description="independent ones: activities, or images of a folder"),
-            Column("size", "units", description="of the subsets, the same for all groups"),
+            Column(
+                "metric", "", description="`mean_distance`, or `vendi_q...` followed by the order of the Vendi score"
+            ),
+            Column("n", "images", description="number in the group"),
+            Column("units", "units", description="number of independent units: activities, or the images of a folder"),
+            Column("size", "units", description="size of the subsets, the same for all groups"),
             Column("estimate", "as the metric", description="mean over subsets"),
             *("low", "high", *ABOUT),
         ),
@@ -910,7 +938,7 @@ STRUCTURE = (
         per="space",
         page=Page(
             "space",
-            "How diverse groups are at equal size: mean distance and Vendi scores",
+            "Diversity of groups at equal size: mean distance and Vendi scores",
             (
                 Shown("Space", "other space", "space"),
                 ATTRIBUTE,
@@ -928,16 +956,20 @@ STRUCTURE = (
         ("space", "algorithm", "cluster", "category", "word"),
         (
             *("space", "algorithm"),
-            Column("cluster", "", description="number of the cluster; -1 are images in none"),
-            Column("kind", "", description="what the word tells of: gender, age or emotion"),
-            Column("category", "", description="of the lexicon"),
-            Column("word", "", description="a word of the lexicon; `(all)` are all words of the category together"),
-            Column("count", "words", description="times in the captions of the cluster"),
-            Column("words_n", "words", description="of the captions of the cluster"),
-            Column("rest_count", "words", description="times in all other captions"),
-            Column("rest_n", "words", description="of all other captions"),
-            Column("log_odds", "natural logarithm", description="positive where the cluster uses the word more"),
-            Column("z", "standard errors", description="the log-odds over their standard error"),
+            Column("cluster", "", description="number of the cluster; -1 for images in no cluster"),
+            Column("kind", "", description="subject of the word: gender, age or emotion"),
+            Column("category", "", description="category in the lexicon"),
+            Column("word", "", description="word of the lexicon; `(all)` for all words of the category together"),
+            Column("count", "words", description="occurrences in the captions of the cluster"),
+            Column("words_n", "words", description="total words in the captions of the cluster"),
+            Column("rest_count", "words", description="occurrences in all other captions"),
+            Column("rest_n", "words", description="total words in all other captions"),
+            Column(
+                "log_odds",
+                "natural logarithm",
+                description="log-odds ratio; positive if the word is more frequent in the cluster",
+            ),
+            Column("z", "standard errors", description="log-odds ratio divided by its standard error"),
             *(*TESTED, "note"),
         ),
         description="cluster and word",
@@ -945,7 +977,7 @@ STRUCTURE = (
         requires="captioned",
         page=Page(
             "space",
-            "Words about gender, age and emotion that a cluster's captions use more or less than the others'",
+            "Words about gender, age and emotion in each cluster’s captions compared with all other captions",
             (
                 CLUSTER,
                 Shown("Category", "words", "category"),
@@ -966,13 +998,13 @@ STRUCTURE = (
             Column("duplicate_of", "", description="key of the image it is a copy of"),
             Column("duplicate_path", "", description="path of the image it is a copy of"),
             Column("kind", "", description="`exact` (the same file) or `near`"),
-            Column("cosine", "cosine", description="of the two"),
+            Column("cosine", "cosine", description="similarity of the two images"),
         ),
         description="image that has a copy",
         per="first image space",
         page=Page(
             "space",
-            "Near-duplicates, which the keep-list leaves out",
+            "Near-duplicates, which are left out of the keep-list",
             (
                 Shown("File", "verbatim", "path"),
                 Shown("Copy of", "verbatim", "duplicate_path"),
@@ -990,21 +1022,20 @@ STRUCTURE = (
             Column("cluster", "", description="number of the cluster"),
             "attribute",
             VALUE,
-            Column("n", "images", description="of this value in the cluster"),
-            Column("share", "share", description="of the value in the cluster"),
+            Column("n", "images", description="number with this value in the cluster"),
+            Column("share", "share", description="share of the value in the cluster"),
             Column("weighted_n", "images", description="sum of the weights"),
-            Column("weighted_share", "share", description="of the value, weighted"),
-            Column("kept_n", "images", description="in the keep-list"),
-            Column("kept_share", "share", description="of the value in the keep-list"),
-            Column("effective_n", "images", description="that the weighted cluster is worth"),
+            Column("weighted_share", "share", description="weighted share of the value"),
+            Column("kept_n", "images", description="number in the keep-list"),
+            Column("kept_share", "share", description="share of the value in the keep-list"),
+            Column("effective_n", "images", description="effective sample size of the weighted cluster"),
             "note",
         ),
         description="cluster and attribute value",
         per="first image space",
         page=Page(
             "space",
-            "Shares in each cluster as they are, weighted, and in the keep-list; equal shares are a choice of "
-            "reference",
+            "Shares in each cluster: raw, weighted and in the keep-list (equal shares are a choice of reference)",
             (
                 CLUSTER,
                 ATTRIBUTE,
@@ -1024,8 +1055,8 @@ STRUCTURE = (
         (
             *("key", "path"),
             Column("cluster", "", description="number of the cluster"),
-            Column("weight", "1", description="that gives attribute values equal shares in each cluster"),
-            Column("kept", "", description="whether a subset with equal shares holds it"),
+            Column("weight", "1", description="weight that gives attribute values equal shares in each cluster"),
+            Column("kept", "", description="whether the image belongs to the subset with equal shares"),
         ),
         description="image",
         per="first image space",
@@ -1036,17 +1067,17 @@ STRUCTURE = (
         ("dataset", "algorithm", "space", "other_space"),
         (
             *("dataset", "algorithm", "space"),
-            Column("other_space", "", description="the space it is compared with"),
+            Column("other_space", "", description="the space that `space` is compared with"),
             Column("statistic", "", description="`adjusted_rand`"),
             N_IMAGES,
-            Column("estimate", "1", description="adjusted Rand index: 1 the same clusters, 0 chance"),
+            Column("estimate", "1", description="adjusted Rand index: 1 for the same clusters, 0 for chance"),
             "note",
         ),
         description="algorithm and two spaces",
         requires="several spaces",
         page=Page(
             "spaces",
-            "Do encoders find the same clusters? Adjusted Rand index: 1 the same, 0 chance",
+            "Do encoders find the same clusters? Adjusted Rand index: 1 for the same clusters, 0 for chance",
             (
                 METHOD,
                 SPACE,
@@ -1062,12 +1093,12 @@ STRUCTURE = (
         (),
         (
             *("dataset", "path"),
-            Column("reason", "", description="why it was not used, or not fully"),
+            Column("reason", "", description="why the file was rejected or used only in part"),
         ),
-        description="file that was not used, or not fully; generated images that failed have no path",
+        description="file that was rejected or used only in part; generated images that failed have no path",
         page=Page(
             "rejects",
-            "Files that could not be used",
+            "Files that were rejected or used only in part",
             (Shown("File", "verbatim", "path"), Shown("Reason", "verbatim", "reason")),
         ),
     ),
@@ -1082,9 +1113,9 @@ AUDIT = (
         (
             *(*ASKED, "attribute"),
             Column("group", "", description="a value of the attribute; `race x gender` for intersections"),
-            Column("n", "images", description="of the group"),
-            Column("errors", "images", description="classified wrongly"),
-            Column("error_rate", "share", description="of the group's images"),
+            Column("n", "images", description="number in the group"),
+            Column("errors", "images", description="number misclassified"),
+            Column("error_rate", "share", description="share of the group's images that are misclassified"),
             *WILSON,
             Column("share_of_errors", "share", description="the group's share of all errors"),
             Column("share_low", "share", description="lower end of its interval"),
@@ -1096,7 +1127,7 @@ AUDIT = (
         requires="audited",
         page=Page(
             "errors",
-            "Error rate within each group, and its share of all errors, which some reports call a rate",
+            "Error rate within each group, and the group’s share of all errors, which some reports call a rate",
             (
                 *JUDGED,
                 N,
@@ -1119,25 +1150,29 @@ AUDIT = (
                 description="worst-group gap, demographic parity difference, equalised odds difference",
             ),
             N_IMAGES,
-            Column("estimate", "share", description="difference between the two ends"),
+            Column("estimate", "share", description="difference between the highest and the lowest group"),
             *("low", "high"),
-            Column("p", "probability", description="of a difference as large if groups were assigned by chance"),
-            Column("low_group", "", description="the group at the lower end"),
-            Column("high_group", "", description="the group at the upper end"),
+            Column(
+                "p",
+                "probability",
+                description="probability of at least this difference if groups were assigned at random",
+            ),
+            Column("low_group", "", description="the group with the lowest value"),
+            Column("high_group", "", description="the group with the highest value"),
             "note",
         ),
         description="classifier, attribute and statistic",
         requires="audited",
         page=Page(
             "errors",
-            "How unequally groups are served",
+            "Disparities between groups",
             (
                 CLASSIFIER,
                 ATTRIBUTE,
                 STATISTIC,
                 N,
                 Shown("Difference (interval)", "measured", "estimate"),
-                Shown("p (groups by chance)", "p", "p"),
+                Shown("p (permuted groups)", "p", "p"),
                 Shown("Lowest", "words", "low_group"),
                 Shown("Highest", "words", "high_group"),
             ),
@@ -1149,12 +1184,12 @@ AUDIT = (
         (*ASKED, "threshold"),
         (
             *ASKED,
-            Column("threshold", "probability", description="from which an image counts as the second label"),
+            Column("threshold", "probability", description="probability from which the second label is predicted"),
             N_IMAGES,
             Column("macro_f", "1", description="F1 averaged over the two labels"),
-            Column("accuracy", "share", description="images whose prediction is right"),
-            Column("predicted_share", "share", description="images with the first label, as predicted"),
-            Column("true_share", "share", description="images with the first label, as labelled"),
+            Column("accuracy", "share", description="share of images whose prediction is correct"),
+            Column("predicted_share", "share", description="share of images predicted to have the first label"),
+            Column("true_share", "share", description="share of images with the first label"),
         ),
         description="classifier and threshold",
         requires="audited",
@@ -1168,11 +1203,11 @@ AUDIT = (
             Column(
                 "statistic",
                 "",
-                description="predicted and true share; macro F, accuracy and threshold: best of the sweep, at 0.5, "
-                "exact optimum, cross-validated; expected calibration error",
+                description="predicted and true share; macro F, accuracy and threshold (best of the sweep, at 0.5, "
+                "exact optimum, cross-validated); expected calibration error",
             ),
             N_IMAGES,
-            Column("estimate", "as the statistic", description="the estimate"),
+            Column("estimate", "as the statistic", description="point estimate"),
             "note",
         ),
         description="classifier and statistic",
@@ -1190,20 +1225,20 @@ AUDIT = (
         ("dataset", "pair", "statistic"),
         (
             "dataset",
-            Column("pair", "", description="the two words that were asked with"),
+            Column("pair", "", description="the two keywords used as prompts"),
             Column("statistic", "", description="as in `attributes_summary`"),
             N_IMAGES,
-            Column("estimate", "as the statistic", description="of this study"),
-            Column("published", "as the statistic", description="the published figure"),
-            Column("difference", "as the statistic", description="this study minus published"),
+            Column("estimate", "as the statistic", description="result of this study"),
+            Column("published", "as the statistic", description="published result"),
+            Column("difference", "as the statistic", description="this study minus the published result"),
             "note",
-            Column("published_of", "", description="which model and images the published figure is of"),
+            Column("published_of", "", description="model and images of the published result"),
         ),
         description="keyword pair and statistic",
         requires="published",
         page=Page(
             "summary",
-            "Beside the published figures, which are of OpenAI ViT-B/32 on UTKFace",
+            "Comparison with published results for OpenAI ViT-B/32 on UTKFace",
             (
                 Shown("Words", "words", "pair"),
                 STATISTIC,
@@ -1222,12 +1257,12 @@ AUDIT = (
             *ASKED,
             Column("bin_low", "probability", description="lower edge of the bin"),
             Column("bin_high", "probability", description="upper edge of the bin"),
-            Column("n", "images", description="in the bin"),
+            Column("n", "images", description="number of images in the bin"),
             Column("predicted", "probability", description="mean probability of the second label"),
-            Column("observed", "share", description="images with the second label"),
+            Column("observed", "share", description="share of images with the second label"),
             *WILSON,
         ),
-        description="classifier and bin of probability",
+        description="classifier and probability bin",
         requires="audited",
     ),
     Table(
@@ -1237,10 +1272,10 @@ AUDIT = (
         (
             *(*ASKED, "attribute"),
             Column("group", "", description="a value of the attribute"),
-            Column("true", "", description="the label"),
-            Column("predicted", "", description="the label that the classifier gives"),
-            Column("count", "images", description="with these two"),
-            Column("row_share", "share", description="of the group's images with that true label"),
+            Column("true", "", description="the true label"),
+            Column("predicted", "", description="the predicted label"),
+            Column("count", "images", description="number with this true and predicted label"),
+            Column("row_share", "share", description="share of the group's images with that true label"),
         ),
         description="classifier, group, true and predicted label",
         requires="audited",
@@ -1269,7 +1304,7 @@ COMPARISON = (
         per="studies",
         page=Page(
             "comparison",
-            "The gaps of each study",
+            "Gaps in each study",
             (Shown("Study", "verbatim", "study"), *GAP[:6]),
         ),
     ),
@@ -1281,7 +1316,7 @@ COMPARISON = (
             STUDY,
             Column("other_study", "", description="the study that is subtracted"),
             *("space", "metric", "contrast"),
-            Column("n", "activities", description="that both studies have"),
+            Column("n", "activities", description="number of activities in both studies"),
             Column("estimate", "similarity", description="gap of the study minus that of the other"),
             *("low", "high", "note"),
         ),
@@ -1289,7 +1324,7 @@ COMPARISON = (
         per="studies",
         page=Page(
             "comparison",
-            "How much they differ over the activities they share",
+            "Differences between studies over the activities they share",
             (
                 Shown("Study", "verbatim", "study"),
                 Shown("minus", "verbatim", "other_study"),
@@ -1304,7 +1339,7 @@ COMPARISON = (
 
 SECTIONS = {
     "Generated datasets: gaps": GAPS,
-    "Generated datasets: where neutral sits": NEUTRAL,
+    "Generated datasets: the group of the neutral person": NEUTRAL,
     "Every dataset: structure and quality": STRUCTURE,
     "Labelled datasets: zero-shot attributes": AUDIT,
     "Studies side by side": COMPARISON,
@@ -1313,7 +1348,7 @@ TABLES = {table.name: table for tables in SECTIONS.values() for table in tables}
 
 
 def entry(name: str) -> Table:
-    """The entry of a table, also by its name with the space's or encoder's before it: ``dino-clusters``."""
+    """The entry of a table, by its name or its name with a space or encoder as prefix, such as ``dino-clusters``."""
     return TABLES[name.rsplit("-", 1)[-1]]
 
 
@@ -1323,10 +1358,10 @@ def tables_of(stage: str) -> list[str]:
 
 
 def tables(scope: Scope) -> list[str]:
-    """Names of a dataset's tables, those of a space as ``dino-clusters``."""
+    """Names of a dataset's tables; a table of a space has the space as prefix, such as ``dino-clusters``."""
     return [name for table in TABLES.values() for name in scope.names(table.name, table.per, table.requires)]
 
 
 def page_tables(scope: Scope) -> list[str]:
-    """Names of the tables of a dataset that the page reads."""
+    """Names of the tables of a dataset that the page uses."""
     return [name for name in tables(scope) if entry(name).page or entry(name).quoted]

@@ -1,4 +1,4 @@
-"""Whether a table that was written is what the catalogue says."""
+"""Check that a table matches its entry in the catalogue."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,21 @@ GROUP = "<group>"
 
 
 def problems(name: str, frame: pd.DataFrame, groups: Sequence[str] = ()) -> list[str]:
-    """How a table differs from its entry in the catalogue; an empty list where it does not.
+    """List how a table differs from its entry in the catalogue.
 
     Parameters
     ----------
     name : str
-        Of the table, also with a space's or encoder's before it: ``dino-clusters``.
+        Name of the table, possibly prefixed by a space or encoder: ``dino-clusters``.
     frame : DataFrame
-        As it was read. Without rows it may lack columns: what could not be measured has none of its own.
+        The table as read. If it has no rows, columns may be missing.
     groups : sequence of str
-        The groups of the dataset's axis, for columns of which there is one per group.
+        The groups of the dataset's axis, for columns that exist once per group.
+
+    Returns
+    -------
+    list of str
+        One message per difference; empty if there is none.
 
     Examples
     --------

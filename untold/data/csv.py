@@ -9,7 +9,7 @@ from untold.base.files import atomic
 
 
 def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The same table with these columns first.
+    """Reorder a table so that the given columns come first.
 
     Examples
     --------
@@ -20,10 +20,10 @@ def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table that people read: UTF-8, ``\\n``, ten significant digits, formulas defused.
+    """Write a human-readable table: UTF-8, ``\\n``, ten significant digits, formulas defused.
 
-    Spreadsheets run cells that begin with ``= + - @`` (or a tab or carriage return) as formulas; a text that does is
-    prefixed with an apostrophe. A carriage return would end the row for them, unquoted as it is, and becomes a newline.
+    Spreadsheets run cells that begin with ``= + - @`` (or a tab or carriage return) as formulas, so such text is
+    prefixed with an apostrophe. Other carriage returns become newlines, because unquoted they would end the row.
     """
     frame = frame.rename(columns=_defused)
     for column in frame.columns:
@@ -46,7 +46,7 @@ def write_tables(paths: Sequence[Path], dataset: str, frames: Mapping[str, pd.Da
     Raises
     ------
     ValueError
-        If the files that are wanted are not the tables that were made.
+        If the requested files do not match the given tables.
     """
     files = {path.stem.removeprefix(f"{dataset}-"): path for path in paths}
     if files.keys() != frames.keys():
@@ -56,9 +56,9 @@ def write_tables(paths: Sequence[Path], dataset: str, frames: Mapping[str, pd.Da
 
 
 def read_csvs(paths: Iterable[Path], dataset: str) -> dict[str, pd.DataFrame]:
-    """The tables of a dataset by name: ``people-dino-composition.csv`` is ``dino-composition`` of ``people``.
+    """Read the tables of a dataset by name: ``people-dino-composition.csv`` is ``dino-composition`` of ``people``.
 
-    Only an empty cell is missing, so that a group called "None" or "NA" stays a group.
+    Only empty cells are missing values, so a group called "None" or "NA" is kept.
     """
     prefix = f"{dataset}-"
     found = {}

@@ -1,4 +1,4 @@
-"""Parquet I/O: deterministic bytes, atomic writes (docs/design.md, data contracts)."""
+"""Parquet I/O: deterministic bytes, atomic writes (docs/design.md, "Data contracts")."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[st
 
 
 def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Read one table, or several of one schema below each other; never columns of vectors.
+    """Read one table, or concatenate several with the same schema; not for columns of vectors.
 
     Raises
     ------
@@ -46,17 +46,17 @@ def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """A file that cannot be read as Parquet is named, with what to do."""
+    """Name the file that cannot be read as Parquet, and the remedy."""
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's own word, such as a missing file or permission: the file may well be whole
+            raise  # errors of the system, such as a missing file or permission, do not mean that the file is damaged
         raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
 
 
 def _schema(path: Path, columns: Sequence[str] = ()) -> pa.Schema:
-    """The schema of a file, which must have these columns."""
+    """The schema of a file, which must have the given columns."""
     with _readable(path):
         schema = pq.read_schema(path)
     if missing := [name for name in columns if name not in schema.names]:
@@ -75,18 +75,18 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
 
 
 def column_names(path: Path) -> list[str]:
-    """What a file holds, without reading it."""
+    """Metadata of a file, without reading its data."""
     return _schema(path).names
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a file holds, without reading it."""
+    """Number of rows of a file, without reading its data."""
     with _readable(path):
         return pq.read_metadata(path).num_rows
 
 
 def array_size(path: Path, column: str) -> int:
-    """How many numbers each row of a column of arrays holds, without reading it."""
+    """Number of values in each row of a column of arrays, without reading the data."""
     kind = _schema(path, [column]).field(column).type
     return math.prod(kind.shape) if isinstance(kind, pa.FixedShapeTensorType) else kind.list_size
 
@@ -102,11 +102,11 @@ def write_arrays(
     key : sequence of str, length n
         Unique.
     arrays : mapping of str to ndarray of shape (n, ...)
-        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split, read faster for
-        being declared without nulls; anything else becomes ``fixed_shape_tensor`` in its own dtype (float16 for
-        latents and patch tokens).
+        float32 vectors of shape (n, dim) become ``fixed_size_list<float32>`` with byte-stream split, declared without
+        nulls for faster reading. Anything else becomes ``fixed_shape_tensor`` in its own dtype (float16 for latents
+        and patch tokens).
     metadata : mapping
-        JSON values for the schema: model, weights' sha256, preprocessing, dtype, versions.
+        JSON values stored in the schema: model, weights' sha256, preprocessing, dtype, versions.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _tensor(array: np.ndarray) -> pa.Array:
 
 
 def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[np.ndarray, np.ndarray]:
-    """Read the arrays of one column from one file or several.
+    """Read the arrays of one column from one or more files.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
     for path in paths:
         table = _read(path, ["key", column])
         keys.append(table["key"].to_numpy(zero_copy_only=False))
-        # Chunk by chunk, without a copy until all are put together.
+        # Chunk by chunk, without copies until all are concatenated.
         for chunk in table[column].chunks:
             if isinstance(chunk, pa.FixedShapeTensorArray):
                 values.append(chunk.to_numpy_ndarray())

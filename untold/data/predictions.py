@@ -1,4 +1,4 @@
-"""Zero-shot predictions beside what was asked for."""
+"""Join zero-shot predictions to requested groups and labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ def beside_groups(predictions: pd.DataFrame, images: pd.DataFrame, dataset: str,
     Returns
     -------
     DataFrame
-        dataset, space, activity_id, seed, group (asked), and one column of probability per label.
+        dataset, space, activity_id, seed, group (requested), and one column of probabilities per label.
     """
     group = predictions[predictions["attribute"] == "group"]
     wide = group.pivot(index="key", columns="label", values="probability").rename_axis(columns=None)
@@ -32,7 +32,7 @@ def beside_groups(predictions: pd.DataFrame, images: pd.DataFrame, dataset: str,
 def with_predicted(
     images: pd.DataFrame, predictions: pd.DataFrame, columns: Mapping[str, tuple[str, str]]
 ) -> pd.DataFrame:
-    """Images with their most probable label of each attribute as a column.
+    """Add the most probable label of each attribute to images, as a column.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def with_predicted(
     predictions : DataFrame
         key, attribute, classifier, label, probability.
     columns : mapping of column name to (attribute, classifier)
-        Of equally probable labels the first in the alphabet is taken; an image without prediction has none.
+        Ties go to the alphabetically first label. Images without a prediction get a missing value.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def with_predicted(
 def beside_labels(
     predictions: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]
 ) -> pd.DataFrame:
-    """Probability of the second label for each classifier, beside the true label.
+    """Probability of the second label for each classifier, with the true label.
 
     Returns
     -------

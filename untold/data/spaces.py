@@ -1,4 +1,4 @@
-"""A space as the analyses read it: vectors together with what each of them stands for."""
+"""Load an embedding space: its vectors, and the image or prompt behind each of them."""
 
 import hashlib
 import logging
@@ -14,28 +14,28 @@ from untold.data.parquet import array_size, count_rows, read_arrays, read_table
 log = logging.getLogger(__name__)
 
 
-# Numbers that stand for a row of a space too large to be held.
+# Dimensions that a space too large for memory is projected onto.
 DIRECTIONS = 512
 
 
-BLOCK = 64  # rows that are turned to float32 at a time, so that they stay in the processor's cache
+BLOCK = 64  # rows converted to float32 at a time, few enough to stay in the processor's cache
 
 
-# Bytes of a space that clusters, maps and diversity are made in; with its copies it takes about four times as much.
+# Largest size, in bytes, of a space in memory for clusters, maps and diversity; copies take about four times as much.
 LARGEST = 2**30
 
 
 def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
-    """Keys of about ``count`` rows, drawn at random; the same ones whenever they are drawn.
+    """Draw keys of about ``count`` rows at random, but the same ones every time.
 
     Parameters
     ----------
     table : DataFrame
         Manifest of images. All images of an activity and seed are drawn together, so that they can be compared.
     key : str
-        Column of the keys; of prompts (``prompt_key``) each is drawn on its own.
+        Column of the keys; prompts (``prompt_key``) are drawn individually.
     count : int
-        All keys when there are no more than these. A smaller sample is part of a larger one.
+        If there are no more keys than this, all are returned. A smaller sample is a subset of a larger one.
     """
     keys = table.drop_duplicates(key)
     if len(keys) <= count:
@@ -43,7 +43,7 @@ def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
     nested = key == "key" and {"activity_id", "seed"} <= set(keys.columns)
     units = keys["activity_id"] + "/" + keys["seed"].astype(str) if nested else keys[key]
     sizes = units.value_counts()
-    # The order of digests is random to the data, and needs no generator whose state depends on what came before.
+    # The order of digests is unrelated to the data, and needs no generator with a state.
     drawn = sizes.loc[sorted(sizes.index, key=lambda unit: hashlib.sha256(unit.encode()).digest())]
     return set(keys.loc[units.isin(drawn.index[drawn.cumsum() <= count]), key])
 
@@ -51,17 +51,17 @@ def sample(table: pd.DataFrame, key: str, count: int) -> set[str]:
 def read_sample(
     vectors: Sequence[Path], column: str, wanted: Set[str] | None = None, *, largest: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and arrays of the wanted rows, file by file.
+    """Read the keys and arrays of the wanted rows, file by file.
 
     Parameters
     ----------
     vectors : sequence of Path
         Files with ``key`` and ``column``.
     wanted : set of str, optional
-        Keys; all of them when left out.
+        Keys; all by default.
     largest : int, optional
-        Bytes in float32. Rows that would take more are read through ``DIRECTIONS`` random directions, which keep the
-        cosine of two vectors to about 0.04; the log says so.
+        Limit in bytes, as float32. Rows that would take more are projected onto ``DIRECTIONS`` random directions, which
+        preserves the cosine of two vectors to about 0.04; the log says so.
 
     Returns
     -------
@@ -86,15 +86,15 @@ def read_sample(
 
 
 class Directions:
-    """Random directions that stand for the many dimensions of a space; cosines keep to about 1 / sqrt(512).
+    """Random projection of a space with many dimensions, which preserves cosines to about 1 / sqrt(512).
 
-    Each coordinate is added to one random place with a random sign, which costs as much as reading it: the count sketch
-    that SciPy calls Clarkson-Woodruff's.
+    Each coordinate is added to one random place with a random sign, which costs no more than reading it. This is the
+    count sketch, called the Clarkson-Woodruff transform in SciPy.
 
     Parameters
     ----------
     size : int
-        Numbers in a row.
+        Number of dimensions of a row.
 
     References
     ----------
@@ -107,7 +107,7 @@ class Directions:
         self.matrix = csr_array((signs, places, np.arange(size + 1)), shape=(size, DIRECTIONS))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Rows of shape (n, ...) as float32 of shape (n, DIRECTIONS)."""
+        """Project rows of shape (n, ...) to float32 of shape (n, DIRECTIONS)."""
         rows = values.reshape(len(values), self.matrix.shape[0])
         blocks = np.array_split(rows, len(rows) // BLOCK + 1)
         return np.concatenate([block.astype(np.float32) @ self.matrix for block in blocks])
@@ -116,7 +116,7 @@ class Directions:
 def read_space(
     vectors: Sequence[Path], column: str, subjects: Sequence[Path], key: str, *, largest: int | None = None
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Vectors and, row by row, their images or prompts.
+    """Read vectors and, row by row, the images or prompts they belong to.
 
     Parameters
     ----------
@@ -125,21 +125,21 @@ def read_space(
     subjects : sequence of Path
         Manifests of images, or tables of prompts.
     key : str
-        Column of the subjects that the vectors' keys are in; repeated keys (a prompt of several seeds) count once.
+        Column of the subjects with the keys of the vectors; repeated keys (a prompt with several seeds) count once.
     largest : int, optional
-        Bytes, as in :func:`read_sample`.
+        Limit in bytes, as in :func:`read_sample`.
 
     Returns
     -------
     values : ndarray of float32, shape (n, dim)
         Latents flattened.
     subjects : DataFrame of n rows
-        Sorted by ``key``, which is a column of this name whatever it was called.
+        Sorted by key; the key column is renamed to ``key``.
 
     Raises
     ------
     ValueError
-        If a vector has no subject: the files are of different runs.
+        If a vector has no subject, which means that the files come from different runs.
     """
     keys, values = read_sample(vectors, column, largest=largest)
     order = np.argsort(keys, kind="stable")

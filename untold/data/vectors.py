@@ -1,4 +1,4 @@
-"""Vectors."""
+"""Normalisation of vectors."""
 
 import math
 
@@ -11,7 +11,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a row has no direction (zero, NaN or infinite); the message gives its position.
+        If a row has no direction because it is zero, NaN or infinite; the message gives its position.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Ages in years as bands."""
+"""Age bands."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,9 +13,9 @@ AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70)
 
 
 def age_band(ages: Sequence, starts: Sequence[int] = AGE_BANDS) -> pd.Series:
-    """Bands like ``20-29``, and ``70+`` for the last; missing ages stay missing.
+    """Convert ages in years to bands such as ``20-29``, with ``70+`` as the last; missing ages stay missing.
 
-    The names sort as text in the order of age.
+    Sorted as text, the names are in the order of age.
     """
     years = pd.to_numeric(pd.Series(ages), errors="coerce")
     names = [f"{a:02d}-{b - 1:02d}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]

@@ -1,4 +1,4 @@
-"""Decode one image file: upright, RGB, never larger than allowed."""
+"""Decode image files to upright RGB images within a size limit."""
 
 import os
 import stat
@@ -16,11 +16,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000
 
 
-# Encoders resize the short side to about 224: a 1 x 1 000 000 strip would grow into a bomb there.
+# Encoders resize the short side to about 224 pixels, which would turn a 1 x 1 000 000 strip into a huge image.
 MAX_ASPECT = 50
 
 
-# EXIF orientation -> the transposition that undoes it.
+# EXIF orientation and the transposition that undoes it.
 UPRIGHT: dict[int | None, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,7 +36,7 @@ ORIENTATION = 0x0112
 
 
 class UnreadableImage(ValueError):
-    """A file that cannot be used as an image; ``reason`` says why in one line."""
+    """The file cannot be used as an image; ``reason`` says why in one line."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -44,20 +44,20 @@ class UnreadableImage(ValueError):
 
 
 def decode_known(path: Path, *, sha256: Mapping[Path, str], max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a file that a manifest describes.
+    """Decode a file listed in a manifest.
 
     Parameters
     ----------
     path : Path
     sha256 : mapping
-        What the manifest says of each file.
+        SHA-256 of each file according to the manifest.
     max_pixels : int
         As in ``decode``.
 
     Raises
     ------
     UnreadableImage
-        For a file that is not the one the manifest was written for, or cannot be decoded.
+        If the file has changed since the manifest was written, or cannot be decoded.
     """
     if file_digest(path) != sha256[path]:
         remedy = "snakemake --forcerun synthesise index_images looks at every picture again"
@@ -69,14 +69,14 @@ def decode(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a file completely into an upright 8-bit RGB image.
 
     EXIF rotation is applied, transparency is composited on white, 16-bit grey is scaled to 8 bits, CMYK is
-    converted, and of an animation the first frame is taken. The content tells the format, not the name.
+    converted, and the first frame of an animation is used. The format is detected by content, not by name.
 
     Parameters
     ----------
     path : Path or str
         A regular file.
     max_pixels : int
-        Larger images are refused before their pixels are decoded; Pillow itself refuses above 179 million.
+        Images with more pixels are refused before decoding; Pillow itself refuses more than 179 million.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def decode(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises
     ------
     UnreadableImage
-        For whatever cannot be decoded, with the reason.
+        If the file cannot be decoded, with the reason.
     """
     try:
         status = os.stat(path)
@@ -108,7 +108,7 @@ def decode(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise UnreadableImage(f"decompression bomb: {error}") from None
     except OSError as error:
         raise UnreadableImage(error.strerror or str(error)) from error
-    except Exception as error:  # Decoders fed hostile bytes raise nearly anything.
+    except Exception as error:  # Given malicious bytes, decoders may raise almost any exception.
         raise UnreadableImage(f"broken image: {type(error).__name__}: {error}") from error
 
 
@@ -124,7 +124,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 def _orientation(image: Image.Image) -> int | None:
     try:
         return image.getexif().get(ORIENTATION)
-    except Exception:  # A good picture with broken metadata stays a good picture, shown as it is stored.
+    except Exception:  # A good picture with broken metadata is kept, in the orientation in which it is stored.
         return None
 
 

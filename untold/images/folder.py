@@ -1,4 +1,4 @@
-"""Index a folder of images: what can be used, and what cannot and why."""
+"""Index a folder of images: which can be used, which cannot, and why."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,18 +18,18 @@ REJECTS = ("path", "reason")
 def index(
     folder: Path | str, paths: Iterable[str], *, max_pixels: int = MAX_PIXELS, min_side: int = 8
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode every listed file and tell the usable ones from the rejects.
+    """Decode every listed file and separate usable images from rejects.
 
     Parameters
     ----------
     folder : Path or str
-        As it is to stand in the manifest.
+        The folder, in the form to record in the manifest.
     paths : iterable of str
-        Relative paths, of :func:`list_images` or a part of it.
+        Relative paths, all or some of those from :func:`list_images`.
     max_pixels : int
         See :func:`decode`.
     min_side : int
-        Images with a shorter side, in pixels, are rejected: they show nothing.
+        Images with a side shorter than this, in pixels, are rejected because they show nothing.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def index(
         content: the same picture in two subfolders is two rows, and a replaced picture has a new key. Width
         and height are those of the upright image.
     rejects : DataFrame
-        ``path, reason``. Together with the manifest it holds every listed path once.
+        ``path, reason``. Every listed path is either here or in the manifest, exactly once.
     """
     root = Path(folder)
     accepted: list[tuple] = []
@@ -69,7 +69,7 @@ def _check_place(root: Path, path: Path) -> None:
         if "\\x" in path.as_posix():
             raise UnreadableImage("the name is not UTF-8 (bytes shown escaped): rename the file") from error
         raise UnreadableImage("no such file") from error
-    except (OSError, RuntimeError) as error:  # Python < 3.13 reports a loop of links as RuntimeError.
+    except (OSError, RuntimeError) as error:  # Python < 3.13 reports a loop of links as a RuntimeError.
         reason = "symbolic link that loops" if path.is_symlink() else f"cannot be opened: {error}"
         raise UnreadableImage(reason) from error
     if not real.is_relative_to(root.resolve()):

@@ -32,25 +32,25 @@ def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
     path : Path or str
         CSV (UTF-8) or Parquet.
     column : str, optional
-        The column that names the file; by default the first of ``file, filename, path, image, ...`` there is.
+        The column that names the file; by default the first existing one of ``file, filename, path, image, ...``.
 
     Returns
     -------
     DataFrame
-        ``file`` (str, with ``/``) and the label columns as they are. In a CSV only an empty cell is missing:
+        ``file`` (str, with ``/``) and the label columns unchanged. In a CSV only empty cells are missing values;
         ``NA`` and ``None`` are labels.
 
     Raises
     ------
     ValueError
-        If the table cannot be read, no column names files, or a label column has a name the manifest needs.
+        If the table cannot be read, no column names files, or a label column has a name reserved by the manifest.
     """
     path = Path(path)
     try:
         if path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
         else:
-            # Only an empty cell is missing: NA and None are labels somewhere.
+            # Only empty cells are missing values, because NA and None may be labels.
             table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise ValueError(f"{path}: not a label table ({error}); give UTF-8 CSV or Parquet") from error
@@ -74,14 +74,14 @@ def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
 
 
 def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Join labels to files: by relative path, else by a base name, else by a stem, that only one file has.
+    """Join labels to files by relative path, or by a base name or stem that only one file has.
 
     Parameters
     ----------
     labels : DataFrame
-        With a column ``file``, as :func:`read_labels` returns it.
+        With a column ``file``, as returned by :func:`read_labels`.
     files : sequence of str
-        All relative paths of the folder (not one shard's: a name may be unique there by chance).
+        All relative paths of the folder (not of one shard, where a name may be unique by chance).
 
     Returns
     -------
@@ -96,7 +96,7 @@ def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFra
         name = PurePosixPath(file)
         places[name.name].add(file)
         places[name.stem].add(file)
-    targets: list[Any] = []  # a file, or None where no single one has this name
+    targets: list[Any] = []  # a file, or None if no file or several files have this name
     problems: list[tuple[str, str]] = []
     for file in labels["file"]:
         candidates = {file} if file in known else places.get(file, set())
@@ -129,18 +129,18 @@ def attach_labels(manifest: pd.DataFrame, matched: pd.DataFrame, folder: Path | 
 def parse_utkface(name: str) -> dict[str, int | str]:
     """Read the labels in a UTKFace file name, ``age_gender_race_timestamp.jpg``.
 
-    What follows the first digits of the timestamp does not matter, so that real names with a stray blank or
-    without a dot (``55_0_0_20170116232725357jpg.chip.jpg``) are read.
+    Anything after the first digits of the timestamp is ignored, because some real names have a stray blank or lack a
+    dot (``55_0_0_20170116232725357jpg.chip.jpg``).
 
     Returns
     -------
     dict
-        ``age`` (int, years), ``gender`` and ``race`` (of ``GENDERS`` and ``RACES``), all perceived.
+        ``age`` (int, years), ``gender`` (in ``GENDERS``) and ``race`` (in ``RACES``), all perceived.
 
     Raises
     ------
     ValueError
-        With the field that is missing or out of range.
+        If a field is missing or out of range; the message names the field.
 
     References
     ----------
@@ -160,7 +160,7 @@ def parse_utkface(name: str) -> dict[str, int | str]:
 
 
 def utkface_labels(files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels ``file, age, gender, race`` from UTKFace file names, and problems, as :func:`match_labels`."""
+    """Labels ``file, age, gender, race`` from UTKFace file names, and problems as in :func:`match_labels`."""
     rows, problems = [], []
     for file in sorted(files):
         try:
@@ -174,11 +174,11 @@ def utkface_labels(files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
 def open_images_labels(
     labels: Path | str, descriptions: Path | str, *, min_images: int, files: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One label per photograph from the image-level CSV files that Open Images publishes.
+    """One label per photograph, from the image-level CSV files published by Open Images.
 
-    A photograph has many labels and clusters are compared with one: the rarest that people confirmed
-    (``Confidence`` 1) and that at least ``min_images`` of the files have, so the most specific one that can
-    still form a group. Ties go to the first name in the alphabet.
+    A photograph has many labels, but clusters are compared with only one: the rarest label that annotators confirmed
+    (``Confidence`` 1) and that at least ``min_images`` of the files have. It is the most specific one that can still
+    form a group. Ties go to the alphabetically first name.
 
     Parameters
     ----------
@@ -188,12 +188,12 @@ def open_images_labels(
         CSV of label names and display names, with or without a header.
     min_images : int
     files : sequence of str
-        All relative paths of the folder; the CSV has millions of rows about others, which are no problem.
+        All relative paths of the folder. Rows of the CSV about other images, often millions, are ignored.
 
     Returns
     -------
     matched, problems : DataFrame
-        As of :func:`match_labels`, with the columns ``file, label``.
+        As returned by :func:`match_labels`, with the columns ``file, label``.
     """
     stems = {PurePosixPath(file).stem for file in files}
     columns = ["ImageID", "LabelName", "Confidence"]

@@ -1,1 +1,1 @@
-"""What a classifier takes a picture for, how often it is right, and the shares that follow."""
+"""Classify pictures, measure how often the classifier is right, and correct the resulting shares."""

@@ -1,4 +1,4 @@
-"""Implied neutral age: where on a grid of ages the images are most like neutral (docs/method.md section 7)."""
+"""Implied age of the neutral person: the age at which images are most similar to neutral (docs/method.md section 7)."""
 
 from collections.abc import Sequence
 
@@ -26,19 +26,19 @@ def implied_age(
         dataset, space, metric, activity_id, seed, age (years), value (similarity of neutral to that age's
         image).
     resampling : Resampling
-        Of the BCa bootstrap over units.
+        Parameters of the BCa bootstrap over units.
     by : sequence of str
-        More keys: a template (number, word, both), or activity_id with ``unit="seed"`` for one age per
+        Additional keys: a template (number, word, both), or activity_id with ``unit="seed"`` for one age per
         activity.
     unit : str
-        What is resampled.
+        The unit that is resampled.
 
     Returns
     -------
     DataFrame
         dataset, space, metric, (by), n (units with the whole grid), estimate (years, within the grid), low,
-        high, r_squared (of the fit to the mean curve), method, note. The maximum of a curve without an inner
-        one is the better end of the grid, and the note says so.
+        high, r_squared (of the fit to the mean curve), method, note. If a curve has no maximum inside the grid, the
+        better end of the grid is given, and the note says so.
 
     References
     ----------
@@ -64,7 +64,7 @@ class Quadratic:
     Parameters
     ----------
     ages : ndarray of float, shape (n_ages,)
-        Rising.
+        In increasing order.
     """
 
     def __init__(self, ages: np.ndarray) -> None:
@@ -88,7 +88,7 @@ class Quadratic:
 
 
 def _best_age(quadratic: Quadratic, curves: np.ndarray, unit: str, resampling: Resampling) -> dict[str, object]:
-    """Where the mean of the curves, of shape (units, n_ages), is highest: what can be said, and a note."""
+    """Maximum of the mean of curves of shape (units, n_ages), as far as it can be determined, and a note."""
     if not len(curves):
         return {"note": f"no {unit} has the whole grid"}
     mean = curves.mean(0)
@@ -104,7 +104,7 @@ def _best_age(quadratic: Quadratic, curves: np.ndarray, unit: str, resampling: R
 
 
 def _peak_interval(quadratic: Quadratic, curves: np.ndarray, best: np.ndarray, resampling: Resampling) -> np.ndarray:
-    """BCa limits of the place of the maximum, low and high, over resampled curves."""
+    """BCa limits, low and high, of the position of the maximum, over resampled curves."""
     n = len(curves)
     replicates = [_peak(quadratic.fit(weights @ curves / n))[0] for _, weights in resampling.weights(n)]
     left_out = _peak(quadratic.fit((curves.sum(0) - curves) / (n - 1)))[0]

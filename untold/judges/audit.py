@@ -1,6 +1,6 @@
-"""Zero-shot attributes from CLIP, and how they err on labelled images (docs/method.md section 9).
+"""Zero-shot attributes from CLIP, and their errors on labelled images (docs/method.md section 9).
 
-Labels of faces are what somebody perceived, and gender is binary in these data sets: reports must say so.
+Labels of faces record what annotators perceived, and gender is binary in these datasets; reports must say so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from untold.statistics.resampling import wilson
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
 
 
-# Published for OpenAI ViT-B/32 on 24 105 UTKFace images (docs/method.md section 9). The threshold is on the
-# probability of the female keyword: 66 % predicted male at 0.5, of 52 % true, needs a lower one to be mended.
+# Published for OpenAI ViT-B/32 on 24 105 UTKFace images (docs/method.md section 9). The threshold applies to the
+# probability of the female keyword: at 0.5, 66 % are predicted male but only 52 % are, so a lower one is better.
 PUBLISHED = pd.DataFrame(
     [
         ("male/female", 0.6630, 0.5220, 0.9603, 0.20, 0.9604, 0.8503),
@@ -58,7 +58,7 @@ def _scores(truth: np.ndarray, probability: np.ndarray, thresholds: np.ndarray) 
 
 
 def sweep(truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
-    """Macro F and accuracy at each threshold; an image is positive when its probability is at least that.
+    """Macro F and accuracy at each threshold; an image is positive if its probability is at least the threshold.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def sweep(truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float
 
 
 def best_threshold(truth: np.ndarray, probability: np.ndarray) -> pd.Series:
-    """The threshold of all there are that maximises macro F, in the shape of a row of :func:`sweep`.
+    """The threshold that maximises macro F, in the form of a row of :func:`sweep`.
 
-    Scores change at the observed probabilities only, so one threshold between each pair of neighbours is
-    tried, in O(n log n). Ties go to the one nearest 0.5.
+    Scores change only at the observed probabilities, so one threshold between each pair of neighbours is
+    tried, in O(n log n). Ties go to the threshold nearest 0.5.
     """
     observed = np.unique(probability)
     candidates = np.concatenate([[0.0], (observed[:-1] + observed[1:]) / 2, [np.nextafter(1.0, 2.0)]])
-    # A mean of neighbouring floats can round down onto the lower one, which >= would then include.
+    # The mean of neighbouring floats can be rounded down to the lower one, which >= would then include.
     candidates[1:-1] = np.maximum(candidates[1:-1], np.nextafter(observed[:-1], 2.0))
     table = _scores(truth, probability, candidates)
     best = table[table["macro_f"] >= table["macro_f"].max() - 1e-12]
@@ -100,15 +100,15 @@ def best_threshold(truth: np.ndarray, probability: np.ndarray) -> pd.Series:
 def nested_threshold(
     truth: np.ndarray, probability: np.ndarray, *, seed: int, folds: int = 5
 ) -> tuple[pd.DataFrame, str]:
-    """Scores of a threshold on images that had no part in choosing it.
+    """Cross-validated scores of the optimal threshold.
 
-    Each fold is scored with the optimum of the others; counts are pooled over folds.
+    Each fold is scored with the optimum of the other folds; counts are pooled over folds.
 
     Returns
     -------
     DataFrame
         One row per fold (``fold, threshold, n, macro_f, accuracy``) and one pooled (``fold`` "all", the
-        mean threshold). Empty with a note when a class has fewer images than folds.
+        mean threshold). Empty with a note if a class has fewer images than folds.
     """
     truth, probability = np.asarray(truth, dtype=bool), np.asarray(probability)
     columns = ["fold", "threshold", "n", "macro_f", "accuracy"]
@@ -128,14 +128,14 @@ def nested_threshold(
 
 
 def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.DataFrame:
-    """The figures that are published for a keyword pair, and their honest versions.
+    """The statistics published for a keyword pair, and their unbiased counterparts.
 
     Parameters
     ----------
     truth : ndarray of bool, shape (n,)
-        Female.
+        True for female.
     probability : ndarray of shape (n,)
-        Of female.
+        Probability of female.
 
     Returns
     -------
@@ -170,12 +170,12 @@ def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.Data
 
 
 def beside_published(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Our :func:`summary` of each keyword pair beside the published figures.
+    """Compare our :func:`summary` of each keyword pair with the published figures.
 
     Returns
     -------
     DataFrame
-        ``pair, statistic, n, estimate, published, difference, note``; missing where nothing was published.
+        ``pair, statistic, n, estimate, published, difference, note``; missing if nothing was published.
     """
     ours = pd.concat([table.assign(pair=pair) for pair, table in summaries.items()], ignore_index=True)
     joined = ours.merge(PUBLISHED, on=["pair", "statistic"], how="left")
@@ -184,7 +184,7 @@ def beside_published(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def by_group(groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
-    """Group memberships in long form: every attribute and every intersection of up to so many.
+    """Group memberships in long form, for every attribute and every intersection of attributes.
 
     Parameters
     ----------
@@ -253,13 +253,13 @@ def errors(
 
 
 def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
-    """Confusion matrix of each group, and of all.
+    """Confusion matrix of each group, and of all images.
 
     Returns
     -------
     DataFrame
         ``attribute, group, true, predicted, count, row_share`` (of the images with that truth); every pair of
-        labels has its row, with count 0 where none fell. All images are attribute ``all``, group ``all``.
+        labels has a row, even if its count is 0. The matrix of all images has attribute ``all`` and group ``all``.
     """
     true_labels, predicted_labels = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
     labels = sorted({*true_labels, *predicted_labels})
@@ -291,7 +291,7 @@ def gaps(
     draws: int = 999,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """How unequally groups are served, per attribute.
+    """Disparities between the groups of each attribute.
 
     Parameters
     ----------
@@ -307,9 +307,9 @@ def gaps(
         ``attribute, statistic, n, estimate, low, high, p, low_group, high_group, note``; the groups at the two ends.
         worst_group_gap: highest minus lowest error rate. demographic_parity_difference: of the predicted
         positive share. equalized_odds_difference: the larger of the differences in true and false positive rate
-        (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016). The highest of many groups minus the lowest is above
-        0 by luck alone, and its interval with it: ``p`` tells how often groups made by chance, of the same sizes
-        (and truths, for equalized odds), are as far apart.
+        (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016). The highest of many noisy rates minus the lowest is
+        above 0 by chance alone, and so is its interval: ``p`` is the probability that random groups of the same sizes
+        (and truths, for equalized odds) are at least as far apart.
     """
     truth, predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)
     outcome = 2 * truth + predicted
@@ -363,7 +363,7 @@ def _spreads(cells: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _by_chance(cells: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Spreads of groups made by chance, of the same sizes; for equalized odds, of the same truths too."""
+    """Spreads of random groups of the same sizes and, for equalized odds, the same truths."""
     spreads = _spreads(_shuffled(cells, [[0, 1, 2, 3]], draws, rng))
     return spreads | {ODDS: _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[ODDS]}
 
@@ -371,7 +371,7 @@ def _by_chance(cells: np.ndarray, draws: int, rng: np.random.Generator) -> dict[
 def _significance(
     estimate: float, resampled: np.ndarray, chance: np.ndarray, confidence: float
 ) -> tuple[float, float, float]:
-    """Percentile interval of a spread over its resamples, and how often chance gives one as large."""
+    """Percentile interval of a spread over its resamples, and the probability of one as large by chance."""
     if np.isnan(estimate):
         return np.nan, np.nan, np.nan
     low, high = np.nanquantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
@@ -379,7 +379,7 @@ def _significance(
 
 
 def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Tables of groups made by chance, with the margins of each stratum of columns kept; shape (draws, groups, 4)."""
+    """Tables of random groups that keep the margins of each stratum of columns; shape (draws, groups, 4)."""
     tables = np.zeros((draws, *cells.shape))
     for columns in strata:
         part = cells[:, columns]

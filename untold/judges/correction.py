@@ -1,6 +1,6 @@
-"""Age shares of neutral images, corrected for what the zero-shot classifier gets wrong (docs/method.md section 7).
+"""Age shares of neutral images, corrected for the errors of the zero-shot classifier (docs/method.md section 7).
 
-`predictions` tables are those of `untold.judges.groups`.
+`predictions` tables have the form described in `untold.judges.groups`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,22 +20,22 @@ SINGULAR = 30.0
 
 
 def unmix(confusion: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """True shares from observed ones: non-negative least squares of ``confusion.T @ x = observed``.
+    """Estimate true shares from observed ones by non-negative least squares of ``confusion.T @ x = observed``.
 
-    Two groups give the estimator of Rogan and Gladen 1978. Solved for all resamples at once over the possible
-    sets of non-zero shares, because one solver call per resample would take minutes.
+    With two groups this is the estimator of Rogan and Gladen 1978. It is solved for all resamples at once over the
+    possible sets of non-zero shares, because one solver call per resample would take minutes.
 
     Parameters
     ----------
     confusion : ndarray of shape (..., k, k)
-        Rows are true groups, columns predictions; rows add up to 1.
+        Rows are true groups, columns predictions; rows sum to 1.
     observed : ndarray of shape (..., k)
         Shares of the predictions.
 
     Returns
     -------
     ndarray of shape (..., k)
-        Non-negative, adding up to 1; NaN where an input is.
+        Non-negative, with sum 1; NaN where an input is NaN.
 
     References
     ----------
@@ -80,8 +80,8 @@ def neutral_shares(
     """Age shares of neutral images by four estimators.
 
     ``zero-shot counts`` counts the most probable group and ``zero-shot probabilities`` averages
-    probabilities; the ``corrected`` ones invert the confusion matrix of the marked images (hard, and mean
-    probabilities: Lipton et al. 2018). Each resample of activities redoes the confusion matrix and the
+    probabilities. The ``corrected`` ones invert the confusion matrix of the marked images (of counts, or of mean
+    probabilities as in Lipton et al. 2018). Each resample of activities recomputes the confusion matrix and the
     neutral shares together.
 
     Returns
@@ -118,12 +118,11 @@ def neutral_shares_by_activity(
     neutral: str,
     resampling: Resampling,
 ) -> pd.DataFrame:
-    """Age shares of each activity's neutral images: counts, and counts corrected with the pooled confusion.
+    """Age shares of each activity's neutral images: counts, and counts corrected with the pooled confusion matrix.
 
-    An activity has few seeds, often of one mind, and resampling them would give intervals of no width. Counts
+    An activity has few seeds, which often agree, and resampling them would then give intervals of zero width. Counts
     have Wilson intervals; corrected counts have percentile intervals over Dirichlet draws around the counts
-    (Jeffreys' prior), each corrected with a confusion matrix from a resample of activities, so that its
-    uncertainty is carried.
+    (Jeffreys' prior), each corrected with a confusion matrix from a resample of activities to include its uncertainty.
 
     Returns
     -------
@@ -166,7 +165,7 @@ def neutral_shares_by_activity(
                 draws = unmix(usable, rng.dirichlet(count + 0.5, len(usable)))
                 limits.append(np.quantile(draws, levels, axis=0).T)
             corrected[["low", "high"]] = np.concatenate(limits)
-            # An estimate on the boundary lies outside the draws' central part.
+            # An estimate on the boundary may lie outside the central part of the draws.
             corrected["low"] = corrected[["low", "estimate"]].min(axis=1)
             corrected["high"] = corrected[["high", "estimate"]].max(axis=1)
         rows.append(corrected.assign(method="non-negative least squares; Dirichlet draws x bootstrap"))
@@ -194,7 +193,7 @@ def _corrected(
     replicates = replicates[np.isfinite(replicates).all(1)]
     left_out = _weighted(stacked, 1 - np.eye(n))
     jackknife = unmix(left_out[:, 1:], left_out[:, 0])
-    # An activity that alone holds a group's images leaves no confusion matrix behind: no influence is known.
+    # Without the only activity that has images of a group there is no confusion matrix, so its influence is unknown.
     influence = np.nan_to_num(np.nanmean(jackknife, axis=0) - jackknife)
     low, high = bca_limits(point, replicates.T, influence, resampling.confidence)
     if (point == 0).any() and not note:
@@ -209,7 +208,7 @@ def _resampled(stacked: np.ndarray, resampling: Resampling) -> Iterator[np.ndarr
 
 
 def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over activities of (activities, ...) values for each row of weights, over what is finite."""
+    """Weighted mean over activities of the finite values of shape (activities, ...), for each row of weights."""
     flat = values.reshape(len(values), -1)
     finite = np.isfinite(flat)
     top, bottom = weights @ np.where(finite, flat, 0.0), weights @ finite
@@ -218,7 +217,7 @@ def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _per_activity(part: pd.DataFrame, groups: Sequence[str], neutral: str, hard: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Seed-averaged predictions: neutral (activities, k) and marked (activities, k asked, k predicted)."""
+    """Seed-averaged predictions: neutral (activities, k) and marked (activities, k requested, k predicted)."""
     k = len(groups)
     values = part[list(groups)].to_numpy(dtype=float)
     frame = pd.DataFrame(hot(values) if hard else values, columns=list(groups))

@@ -1,7 +1,7 @@
-"""Zero-shot age: how marked images, whose group is known, are classified.
+"""Zero-shot age: classification of marked images, whose group is known.
 
-`predictions` tables have one row per image: dataset, space, activity_id, seed, group (asked: neutral or a
-marked group) and one column of probability per age group, named as the group.
+`predictions` tables have one row per image: dataset, space, activity_id, seed, group (as requested: neutral or a
+marked group) and one column of probabilities per age group, named after the group.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ KEYS = ["dataset", "space"]
 
 
 def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> pd.DataFrame:
-    """How marked images, whose group is known, are classified.
+    """Confusion matrix of the marked images, whose group is known.
 
     Returns
     -------
     DataFrame
-        dataset, space, group (asked), predicted, n (activities), n_seeds, estimate (share of the asked
+        dataset, space, group (requested), predicted, n (activities), n_seeds, estimate (share of the requested
         group's images with this prediction, mean over activities), low, high, probability (mean probability
-        of it), method, note.
+        of the predicted group), method, note.
 
     References
     ----------
@@ -51,7 +51,7 @@ def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
 
 
 def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10) -> pd.DataFrame:
-    """Whether the probability of the predicted group is its accuracy, on marked images.
+    """Calibration on marked images: the probability of the predicted group compared with its accuracy.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10
 
 
 def adherence(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> pd.DataFrame:
-    """Share of marked images whose predicted group is the asked one.
+    """Share of marked images whose predicted group is the requested one.
 
     Returns
     -------
@@ -108,27 +108,27 @@ def adherence(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
 
 
 def adheres(marked: pd.DataFrame, groups: Sequence[str]) -> pd.Series:
-    """True for images whose most probable group is the asked one."""
+    """True for images whose most probable group is the requested one."""
     best = np.array(groups)[marked[list(groups)].to_numpy().argmax(1)]
     return pd.Series(best == marked["group"].to_numpy(), index=marked.index)
 
 
 def gate(similarity: pd.DataFrame, predictions: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Similarities without the marked images that fail adherence; every table is made with and without them.
+    """Remove the marked images that do not show the requested group from a table of similarities.
 
     Parameters
     ----------
     similarity : DataFrame
         The long similarity table.
     predictions : DataFrame
-        Of one space; images it does not know are kept.
+        Predictions in one space; images without a prediction are kept.
     groups : sequence of str
         The marked groups.
 
     Returns
     -------
     DataFrame
-        The rows of ``similarity`` that stay.
+        The remaining rows of ``similarity``.
     """
     marked = predictions[predictions["group"].isin(list(groups))]
     keys = ["dataset", "activity_id", "seed", "group"]

@@ -1,4 +1,4 @@
-"""Whether the audit finds the bias that was planted (docs/method.md section 8)."""
+"""Compare estimated shares with planted ones (docs/method.md section 8)."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ KEYS = ("dataset", "space", "metric", "estimator", "group")
 
 
 def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.DataFrame:
-    """Rows ``a-b``: the difference of two groups' shares in each activity.
+    """The difference between two groups' shares in each activity, as group ``a-b``.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.Dat
     pair : (group, group)
         Groups a and b.
     value : str
-        ``planted`` or ``estimate``. Intervals of shares do not give one for their difference, so it has none.
+        ``planted`` or ``estimate``. Intervals are dropped, because those of shares do not give one for a difference.
 
     Returns
     -------
@@ -41,24 +41,24 @@ def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.Dat
 
 
 def recovery(planted: pd.DataFrame, estimated: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
-    """Planted against estimated values over activities, per space and estimator.
+    """Estimated compared with planted values over activities, by space and estimator.
 
     Parameters
     ----------
     planted : DataFrame
         activity_id, group, planted.
     estimated : DataFrame
-        Any of dataset, space, metric, estimator; group, activity_id, estimate, and low, high where there are
-        intervals. `share_gap` makes the rows of a difference.
+        Any of dataset, space, metric, estimator; group, activity_id, estimate, and low and high if there are
+        intervals. `share_gap` gives the rows of a difference.
     resampling : Resampling
-        Of the BCa bootstrap over activities.
+        Parameters of the BCa bootstrap over activities.
 
     Returns
     -------
     DataFrame
         The keys of ``estimated``, quantity, n (activities), estimate, low, high, method, note. Quantities:
-        slope (of estimated on planted; 1 is right, 0 is blind), spearman, mae (mean absolute error), bias
-        (estimated - planted), coverage (share of activities whose interval holds the planted value; Wilson).
+        slope (of estimated on planted; 1 if correct, 0 if unrelated), spearman, mae (mean absolute error), bias
+        (estimated - planted), coverage (share of activities whose interval contains the planted value; Wilson).
 
     References
     ----------

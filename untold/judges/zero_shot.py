@@ -18,7 +18,7 @@ def zero_shot(images: np.ndarray, prompts: Mapping[str, np.ndarray], *, logit_sc
     prompts : mapping of label to ndarray of shape (m, d)
         CLIP text embeddings of one keyword or of an ensemble of prompts (Radford et al. 2021, section 3.1.4).
     logit_scale : float
-        The model's own factor, 100 for OpenAI's weights (not its logarithm).
+        The model's scale factor itself, not its logarithm; 100 for OpenAI's weights.
 
     Returns
     -------

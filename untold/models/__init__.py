@@ -1,1 +1,1 @@
-"""Downloading models and embedding images and prompts with them."""
+"""Download models, and embed images and prompts with them."""

@@ -1,8 +1,8 @@
-"""Image and text encoders: one registry that makes an encoder from its configuration (docs/method.md section 2).
+"""Image and text encoders, created from their configuration (docs/method.md section 2).
 
 Every encoder is loaded from a local folder with safetensors weights, uses the model's own preprocessing, and embeds
-in float32, or in bfloat16 where the configuration asks for it and the processor multiplies in it. The libraries are
-imported where they are used: each takes seconds, and a job needs one.
+in float32, or in bfloat16 if the configuration asks for it and the processor supports it. The libraries are imported
+where they are used, because each takes seconds to import and a job needs only one.
 """
 
 import logging
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
-# A CPU is no faster with more, and the memory of larger batches is asked of the system anew for each: with 128 images
-# ResNet-50 takes 1.4 times as long (benchmarks/README.md).
+# A CPU is no faster with larger batches, whose memory the system allocates again for each: with 128 images ResNet-50
+# takes 1.4 times as long (benchmarks/README.md).
 CPU_BATCH = 16
 
 
@@ -43,7 +43,7 @@ class ImageEncoder:
         Batch of shape (n, 3, height, width) to named arrays whose first axis is n; ``vector`` is float32 of shape
         (n, dim), or float16 of shape (n, channels, height, width) for a VAE.
     metadata : mapping
-        Model, weights' sha256, preprocessing, dtype and versions, for the files made with it.
+        Model, weights' sha256, preprocessing, dtype and versions, to record in the files made with it.
     """
 
     transform: Callable[[Image.Image], torch.Tensor]
@@ -53,9 +53,9 @@ class ImageEncoder:
     device: torch.device
 
     def embed(self, images: Sequence[Path], decode: Callable[[Path], Image.Image]) -> Iterator[Arrays]:
-        """Yield the arrays of one batch after the other, in the order of ``images``.
+        """Yield the arrays batch by batch, in the order of ``images``.
 
-        Files are decoded and preprocessed in threads, ahead of the model by a few batches.
+        Files are decoded and preprocessed in threads, a few batches ahead of the model.
         """
         batches = [images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size)]
         workers = max(1, torch.get_num_threads())
@@ -71,7 +71,7 @@ class ImageEncoder:
 
 
 def load_encoder(settings: Encoder) -> ImageEncoder:
-    """Make the image encoder that a configuration entry describes.
+    """Create the image encoder described by an entry of the configuration.
 
     Parameters
     ----------
@@ -80,9 +80,9 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
     Raises
     ------
     ValueError
-        If the folder has no safetensors, or the model is not what the settings say (QuickGELU, tokens).
+        If the folder has no safetensors, or the model contradicts the settings (QuickGELU, tokens).
     """
-    # Float32 means float32: left to itself, cuDNN convolves with 10 of the 23 bits.
+    # By default cuDNN would use TF32 in convolutions, with 10 of float32's 23 mantissa bits.
     torch.backends.cudnn.allow_tf32 = False
     folder = Path(settings.source.folder)
     makers: dict[type, Callable[..., tuple[Any, Any, str]]] = {OpenClip: _open_clip, Timm: _timm, Vae: _vae}
@@ -99,10 +99,10 @@ def load_encoder(settings: Encoder) -> ImageEncoder:
 
 
 def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Give the model's weights their type and order; what is returned does the same to a batch.
+    """Convert the model's weights to their type and memory format; return a function that does the same to a batch.
 
-    Weights, not autocast, which would convert them anew for every batch; channels last, which is how convolutions are
-    fastest.
+    Weights are converted instead of using autocast, which would convert them again for every batch. Convolutions are
+    fastest with channels last.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
 
     References
     ----------
-    docs/performance.md, embedding on a CPU.
+    docs/performance.md, "Embedding on a CPU".
     """
     if dtype == "bfloat16" and device().type == "cpu" and not fast_bfloat16():
         raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")
@@ -121,7 +121,7 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this CPU multiplies in bfloat16."""
+    """Whether this CPU has instructions for multiplying in bfloat16."""
     if not cpuinfo.exists():
         return False
     flags = next(
@@ -136,7 +136,7 @@ def weights_digest(folder: Path) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If there is none: pickled weights run code when they are loaded and are refused.
+        If there is none. Pickled weights are refused, because they run code when they are loaded.
     """
     files = sorted(folder.rglob("*.safetensors"))
     if not files:
@@ -189,7 +189,7 @@ def _timm(settings: Timm, folder: Path):
                 raise ValueError(f"{folder}: pooling cls needs a vision transformer with a class token")
             features = features.float().cpu().numpy()
             arrays = {"vector": features[:, 0], "mean": features.mean(1)}
-            # CLS first, then the patches; register tokens belong to neither.
+            # The class token comes first, then the patches; register tokens are skipped.
             patches = features[:, model.num_prefix_tokens :]
             return arrays | (
                 {"tokens": np.concatenate([features[:, :1], patches], 1).astype(np.float16)} if settings.tokens else {}
@@ -227,7 +227,7 @@ class TextEncoder:
 
 
 def load_text_encoder(settings: OpenClip) -> TextEncoder:
-    """Make the text tower of an open_clip model; texts beyond its context are cut, and the log says how many."""
+    """Create the text tower of an open_clip model. Texts beyond its context are truncated; the log says how many."""
     import open_clip
 
     folder = Path(settings.source.folder)
@@ -241,7 +241,7 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
             for start in range(0, len(texts), 256):
                 batch = list(texts[start : start + 256])
                 tokens = tokenizer(batch)
-                # A text that was cut ends with the end token where a longer context has one of its words.
+                # A truncated text has the end token where a longer context has a word.
                 longer = tokenizer(batch, context_length=2 * tokens.shape[1])
                 cut += int((longer[:, tokens.shape[1] - 1] != tokens[:, -1]).sum())
                 vectors.append(model.encode_text(tokens.to(device())).float().cpu().numpy())

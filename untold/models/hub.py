@@ -1,4 +1,4 @@
-"""Pinned revisions of models from the Hugging Face hub: fetched once, every byte checked, offline ever after."""
+"""Fetch pinned revisions of models from the Hugging Face Hub once, verifying every file; later use is offline."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from untold.base.identity import file_digest
 log = logging.getLogger(__name__)
 
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
-# Pickles run code when they are loaded: whatever the configuration says, they are not fetched.
+# Pickles run code when they are loaded, so they are not fetched whatever the configuration says.
 REFUSED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack", ".h5", ".onnx", ".py")
 NO_NETWORK = (
     "If this machine has no network (a compute node), run `snakemake fetch_models` on one that has (a login node, "
@@ -23,7 +23,7 @@ NO_NETWORK = (
 
 
 class FetchError(Exception):
-    """A model cannot be fetched; the message says which, why and what to do."""
+    """A model cannot be fetched; the message names the model, the reason and the remedy."""
 
 
 def select(names: Iterable[str], patterns: Sequence[str] | None, index: dict | None) -> list[str]:
@@ -34,15 +34,15 @@ def select(names: Iterable[str], patterns: Sequence[str] | None, index: dict | N
     names : iterable of str
         All files of the revision.
     patterns : sequence of str or None
-        Shell patterns such as ``unet/*.fp16.safetensors``. None takes safetensors, configuration and vocabulary: of a
-        diffusers pipeline only the parts that its index names, of any other model all of them.
+        Shell patterns such as ``unet/*.fp16.safetensors``. None selects safetensors, configuration and vocabulary
+        files: those of the parts named in the index of a diffusers pipeline, or all those of any other model.
     index : dict or None
         The pipeline's ``model_index.json``, if it has one.
 
     Raises
     ------
     FetchError
-        If a pattern matches nothing or a file that is refused, or a name leads out of the model's folder.
+        If a pattern matches nothing or matches a refused file, or a name leads out of the model's folder.
     """
     names = sorted(names)
     for name in names:
@@ -76,9 +76,9 @@ def _refused(name: str) -> bool:
 
 
 def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder: Path) -> dict:
-    """Bring a revision's files into a folder and check each against the hub's checksum.
+    """Download the files of a revision into a folder and verify each against the hub's checksum.
 
-    Files that are there and right are kept, so a fetch that was interrupted goes on.
+    Files that are already there and correct are kept, so an interrupted download resumes.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
     patterns : sequence of str or None
         See ``select``.
     folder : Path
-        Where the files go.
+        Destination folder.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
     Raises
     ------
     FetchError
-        One line: what is wrong, and the remedy.
+        With one line that says what is wrong, and the remedy.
     """
     # The hub's client reads its environment when it is imported.
     from huggingface_hub import HfApi, hf_hub_download
@@ -122,7 +122,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
         raise FetchError(f"{name}: no such repository, or a private one that needs `hf auth login`") from None
     except OfflineModeIsEnabled:
         raise FetchError(f"{name} is not in {folder} and HF_HUB_OFFLINE is set. {NO_NETWORK}") from None
-    except Exception as error:  # whatever a network does
+    except Exception as error:  # networks may fail in any way
         raise FetchError(f"{name}: the hub does not answer ({_line(error)}). {NO_NETWORK}") from error
     if info.sha != revision:
         raise FetchError(f"{name}: the hub answered with revision {info.sha}; try again")
@@ -138,7 +138,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
             hf_hub_download(
                 repository, file, revision=revision, local_dir=folder, endpoint=endpoint, force_download=path.exists()
             )
-        except Exception as error:  # whatever a network does
+        except Exception as error:  # networks may fail in any way
             raise FetchError(
                 f"{name}: {file} broke off ({_line(error)}); start again, it goes on where it stopped. {NO_NETWORK}"
             ) from error
@@ -150,7 +150,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
     index = json.loads(get("model_index.json").read_text(encoding="utf-8")) if "model_index.json" in files else None
     chosen = select(files, patterns, index)
     manifest = {file: {"sha256": file_digest(get(file)), "bytes": (folder / file).stat().st_size} for file in chosen}
-    # The client's notes on partial downloads: no part of the model.
+    # The client's records of partial downloads, which are not part of the model.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return {"repository": repository, "revision": revision, "files": manifest}
 

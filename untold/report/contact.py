@@ -1,4 +1,4 @@
-"""Contact sheets: clusters shown by their images."""
+"""Contact sheets that show clusters by their images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ INK, MUTED, PAPER = "#1c1e21", "#666b73", "#ffffff"
 
 @dataclass(frozen=True)
 class Strip:
-    """One row: what it is, how many, and the images of both halves."""
+    """One row: its name, its size, and the images in its two halves."""
 
     name: str
     size: str
@@ -20,25 +20,25 @@ class Strip:
 
 
 def contact_sheet(title: str, strips: Sequence[Strip]) -> Image.Image:
-    """Rows of thumbnails, the nearest to the centre on the left and the farthest from it on the right.
+    """Draw one row per cluster, with its most central images on the left and its most distant ones on the right.
 
     Parameters
     ----------
     title : str
-        The first line.
+        Text of the first line.
     strips : sequence of Strip
-        From top to bottom; images are scaled into squares, never cropped.
+        Rows from top to bottom. Images are scaled to fit squares, never cropped.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, as wide as the longest strip.
+        In RGB, as wide as the longest strip.
     """
     left = max([1, *(len(strip.nearest) for strip in strips)]) * (SIDE + GAP)
     right = max([1, *(len(strip.outliers) for strip in strips)]) * (SIDE + GAP)
     large, small = ImageFont.load_default(size=16), ImageFont.load_default(size=13)
     starts = (MARGIN + LABEL, MARGIN + LABEL + left + MARGIN)
-    heads = ("nearest to the centre", "farthest from it")
+    heads = ("nearest to the centre", "farthest from the centre")
     width = max(starts[1] + right + MARGIN - GAP, int(large.getlength(title)) + 2 * MARGIN)
     sheet = Image.new("RGB", (width, HEAD + len(strips) * (SIDE + GAP) + MARGIN), PAPER)
     pen = ImageDraw.Draw(sheet)

@@ -1,7 +1,7 @@
-"""The printed figures: pure functions from the tables that the catalogue names to matplotlib figures.
+"""Static figures: pure functions from the tables named in the catalogue to matplotlib figures.
 
-Every figure names its unit, its n and its intervals. A table without rows gives a figure that says so, because a
-figure is a declared output whatever the data allow.
+Every figure states its unit, its n and its intervals. A table without rows gives a figure that says so, because
+Snakemake expects the file even if there is nothing to show.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,29 +21,29 @@ from untold.report.style import DIVERGING, MARKERS, STYLE
 from untold.report.wording import SPACES, contrast_label, metric_label, primary_space, space_label
 
 WIDTH = 7.2  # inches
-ENDS = 14  # activities shown at each end of their ranking
+ENDS = 14  # activities shown at each end of the ranking
 
 
 @dataclass(frozen=True)
 class Design:
-    """What the figures of a dataset have in common.
+    """Settings shared by the figures of a dataset.
 
     Attributes
     ----------
     groups : sequence of str
         The axis without neutral, in order.
     contrast : str
-        The main gap, such as ``young-older``; empty without groups.
+        The main contrast, such as ``young-older``; empty if there are no groups.
     colour : mapping of str to str
-        Of each group.
+        Colour of each group.
     confidence : float
-        Of the intervals.
+        Confidence level of the intervals.
     activities : mapping of str to str
-        Titles of the activities by id.
+        Titles of the activities, by id.
     points : DataFrame
-        Of a space: method, x, y, group; what `mapped` draws.
+        For the map of a space: columns method, x, y, group.
     title : str
-        Of a space: its name in words.
+        For the map of a space: its name in words.
     """
 
     groups: Sequence[str] = ()
@@ -55,12 +55,12 @@ class Design:
     title: str = ""
 
 
-# The function that draws each figure of the catalogue, by the figure's name.
+# The drawing function of each figure of the catalogue, by the figure's name.
 DRAW: dict[str, Callable[..., Figure]] = {}
 
 
 def draws(name: str) -> Callable[[Callable[..., Figure]], Callable[..., Figure]]:
-    """Register the drawing function of a figure: it takes the tables that the catalogue names, and the design."""
+    """Register the drawing function of a figure, which takes the tables named in the catalogue and the design."""
 
     def register(draw: Callable[..., Figure]) -> Callable[..., Figure]:
         DRAW[name] = styled(draw)
@@ -70,7 +70,7 @@ def draws(name: str) -> Callable[[Callable[..., Figure]], Callable[..., Figure]]
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw in our style; a figure of an empty table says that there is nothing to show."""
+    """Draw in our style, or draw a note instead if the table is empty."""
 
     @wraps(draw)
     def wrapper(*arguments: object) -> Figure:
@@ -85,7 +85,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def empty(reason: str) -> Figure:
-    """A figure that says why there is none."""
+    """A placeholder that says why there is nothing to show."""
     with mpl.rc_context(STYLE):
         figure = Figure((WIDTH, 1.2))
         figure.text(0.5, 0.5, f"Nothing to show: {reason}", ha="center", va="center", color=MUTED)
@@ -93,7 +93,7 @@ def empty(reason: str) -> Figure:
 
 
 def _n(frame: pd.DataFrame, unit: str = "activities") -> str:
-    """``n = 48 activities``, or the range where it differs."""
+    """Such as ``n = 48 activities``, or a range if n varies."""
     n = frame["n"].dropna()
     if n.empty:
         return f"no {unit}"
@@ -102,7 +102,7 @@ def _n(frame: pd.DataFrame, unit: str = "activities") -> str:
 
 
 def _interval(axes, y, rows: pd.DataFrame, colour, marker="o", label=None, filled=True) -> None:
-    """Estimates with their intervals at heights ``y``; no interval, no line."""
+    """Draw estimates at heights ``y``, with a line for each interval."""
     axes.hlines(y, rows["low"], rows["high"], color=colour, linewidth=1.8)
     face = colour if filled else PAPER
     axes.plot(
@@ -117,7 +117,7 @@ def _labels(axes, labels: Sequence[str]) -> None:
 
 
 def _rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Space and metric pairs in the order of `SPACES`, cosines first."""
+    """Pairs of space and metric in the order of `METRICS` and `SPACES`."""
     pairs = frame[["space", "metric"]].drop_duplicates().itertuples(index=False, name=None)
     spaces, metrics = list(SPACES), list(METRICS)
 
@@ -128,7 +128,7 @@ def _rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
-    """The gaps of one contrast, a row each; filled where the interval excludes zero."""
+    """Draw the gaps of one contrast, one per row; markers are filled if the interval excludes zero."""
     for y, (_, row) in enumerate(part.iterrows()):
         sure = row["low"] > 0 or row["high"] < 0
         _interval(axes, [y], row.to_frame().T, INK if sure else MUTED, filled=sure)
@@ -142,10 +142,10 @@ def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
 
 @draws("answer")
 def answer(contrasts: pd.DataFrame, design: Design) -> Figure:
-    """The main gap in every space of images, small enough for the first screen."""
+    """The main gap in every space, small enough for the top of the page."""
     part = contrasts[(contrasts["contrast"] == design.contrast) & contrasts["metric"].isin(primary_metrics())]
     if part["estimate"].isna().all():
-        return empty(f"no similarities of both {' and '.join(design.contrast.split('-', 1))}")
+        return empty(f"there are no similarities for both {' and '.join(design.contrast.split('-', 1))}")
     rows = _rows(part)
     figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -153,7 +153,7 @@ def answer(contrasts: pd.DataFrame, design: Design) -> Figure:
     _labels(axes, [space_label(*row) for row in rows])
     axes.set_title(f"{contrast_label(design.contrast)}\n")
     axes.set_xlabel(
-        f"Gap in similarity, {design.confidence:.0%} interval, {_n(part)}\nFilled: the interval excludes zero",
+        f"Gap in similarity, {design.confidence:.0%} interval, {_n(part)}\nFilled: interval excludes zero",
         fontsize=8,
     )
     return figure
@@ -161,7 +161,7 @@ def answer(contrasts: pd.DataFrame, design: Design) -> Figure:
 
 @draws("forest")
 def forest(contrasts: pd.DataFrame, design: Design) -> Figure:
-    """Gap between two groups in every space, one panel per contrast, the main one first."""
+    """Gap between two groups in every space, with one panel per contrast, the main one first."""
     rows = _rows(contrasts)
     names = sorted(set(contrasts["contrast"]), key=lambda name: (name != design.contrast, name))
     figure = Figure((WIDTH, 1.5 + 0.3 * len(rows)), layout="constrained")
@@ -173,7 +173,7 @@ def forest(contrasts: pd.DataFrame, design: Design) -> Figure:
     _labels(panels[0], [space_label(*row) for row in rows])
     figure.supxlabel(
         f"Gap in similarity to the neutral image (cosine units), {design.confidence:.0%} interval; {_n(contrasts)}. "
-        "Filled: the interval excludes zero.",
+        "Filled: interval excludes zero.",
         fontsize=8,
         color=MUTED,
     )
@@ -182,13 +182,13 @@ def forest(contrasts: pd.DataFrame, design: Design) -> Figure:
 
 @draws("similarity")
 def similarity(means: pd.DataFrame, design: Design) -> Figure:
-    """Mean similarity of each group to neutral, per space."""
+    """Mean similarity of each group to neutral, by space."""
     return by_group(means, design, "Mean similarity to the neutral image")
 
 
 @styled
 def by_group(table: pd.DataFrame, design: Design, what: str) -> Figure:
-    """A number of each group with its interval, per space."""
+    """An estimate and its interval for each group, by space."""
     rows = _rows(table)
     figure = Figure((WIDTH, 1.3 + 0.34 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -204,10 +204,10 @@ def by_group(table: pd.DataFrame, design: Design, what: str) -> Figure:
 
 @draws("categories")
 def categories(table: pd.DataFrame, design: Design) -> Figure:
-    """Gap of one contrast in each category and space: colour by d_z, number by gap."""
+    """Gap of one contrast in each category and space; colours show d_z, numbers the gap."""
     table = table[(table["contrast"] == design.contrast) & (table["metric"].isin(primary_metrics()))]
     if table["d_z"].isna().all():
-        return empty("no category has two activities")
+        return empty("no category has at least two activities")
     rows = _rows(table)
     names = table.groupby("category")["d_z"].mean().sort_values(ascending=False).index
     size = table.pivot(index="category", columns=["space", "metric"], values="d_z").reindex(names)[rows]
@@ -231,19 +231,19 @@ def categories(table: pd.DataFrame, design: Design) -> Figure:
     figure.colorbar(image, ax=axes, label="Effect size d_z", shrink=0.8)
     axes.set_title(f"Gap {contrast_label(design.contrast)} by category")
     figure.supxlabel(
-        f"Numbers: gap in cosine units; * the interval excludes zero; {_n(table)} per category", fontsize=8, color=MUTED
+        f"Numbers: gap in cosine units; *: interval excludes zero; {_n(table)} per category", fontsize=8, color=MUTED
     )
     return figure
 
 
 @draws("activities")
 def activities(table: pd.DataFrame, design: Design) -> Figure:
-    """The activities with the largest gaps on both sides, in the primary space."""
+    """The activities with the largest gaps in either direction, in the primary space."""
     space = primary_space(list(table["space"].unique()))
     part = table[(table["contrast"] == design.contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
     part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
     if part.empty:
-        return empty("no activity has both images of a pair")
+        return empty("no activity has both images of the pair")
     shown = part if len(part) <= 2 * ENDS else pd.concat([part.head(ENDS), part.tail(ENDS)])
     figure = Figure((WIDTH, 1.3 + 0.2 * len(shown)), layout="constrained")
     axes = figure.subplots()
@@ -257,13 +257,13 @@ def activities(table: pd.DataFrame, design: Design) -> Figure:
             rows,
             design.colour[group],
             MARKERS[0 if group == first else 1],
-            f"nearer {group}",
+            f"closer to {group}",
         )
     axes.axvline(0, color=MUTED, linewidth=0.8)
     if len(part) > len(shown):
         axes.axhline(ENDS - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
     _labels(axes, [design.activities.get(i, i)[:60] for i in shown["activity_id"]])
-    axes.set_title(f"{contrast_label(design.contrast)} in {space_label(space)}: the ends of {len(part)} activities")
+    axes.set_title(f"{contrast_label(design.contrast)} in {space_label(space)}: extremes of {len(part)} activities")
     axes.set_xlabel(f"Gap in cosine units; interval over seeds ({_n(shown, 'seeds')})")
     axes.legend(loc="lower right")
     return figure
@@ -271,7 +271,7 @@ def activities(table: pd.DataFrame, design: Design) -> Figure:
 
 @draws("specifications")
 def specifications(curve: pd.DataFrame, design: Design) -> Figure:
-    """The specification curve: effect sizes in order, and below them the choices that made them."""
+    """The specification curve: sorted effect sizes above the choices behind each of them."""
     curve = curve.dropna(subset="d_z").sort_values("d_z", kind="stable").reset_index(drop=True)
     choices = [
         (name, list(dict.fromkeys(curve[name]))) for name in ("space", "metric", "template", "seeds") if name in curve
@@ -302,7 +302,7 @@ def specifications(curve: pd.DataFrame, design: Design) -> Figure:
     _labels(bottom, [words[name](value) for name, value in lines])
     bottom.grid(False)
     bottom.set_xlabel(
-        f"{len(curve)} specifications of {contrast_label(curve['contrast'].iloc[0])} in order of effect; "
+        f"{len(curve)} specifications of {contrast_label(curve['contrast'].iloc[0])}, sorted by effect size; "
         f"{_n(curve)} each"
     )
     return figure
@@ -310,7 +310,7 @@ def specifications(curve: pd.DataFrame, design: Design) -> Figure:
 
 @draws("neutral")
 def neutral(nearest: pd.DataFrame, shares: pd.DataFrame, design: Design) -> Figure:
-    """Which group the neutral image is: nearest group per space, and zero-shot shares per estimator."""
+    """The group of the neutral image: nearest group by space, and zero-shot shares by estimator."""
     panels = [
         (nearest.assign(row=[space_label(*pair) for pair in nearest[["space", "metric"]].to_numpy()]), "Nearest group")
     ]
@@ -339,7 +339,7 @@ def neutral(nearest: pd.DataFrame, shares: pd.DataFrame, design: Design) -> Figu
 
 @draws("recovery")
 def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
-    """Planted against estimated shares, one panel per estimator and space."""
+    """Estimated against planted shares, with one panel per estimator and space."""
     points = points[points["group"].isin(design.groups)]
     keys = ["estimator", "space", "metric"]
     panels = list(points[keys].drop_duplicates().itertuples(index=False, name=None))
@@ -376,10 +376,10 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fig
         axes.grid(False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    # Of the whole figure: in a panel it would hide points.
+    # The legend belongs to the whole figure; in a panel it would hide points.
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(design.groups))
     count = points["activity_id"].nunique()
-    note = f"n = {count} activities; figures in the panels are means over groups; vertical lines: intervals over seeds"
+    note = f"n = {count} activities; numbers above the panels: means over groups; vertical lines: intervals over seeds"
     figure.supxlabel(f"Planted share\n{note}", fontsize=8)
     figure.supylabel("Estimated share", fontsize=8)
     return figure
@@ -387,7 +387,7 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fig
 
 @draws("variance")
 def variance(components: pd.DataFrame, design: Design) -> Figure:
-    """Shares of the variance of a gap, per space."""
+    """Shares of the variance of a gap, by space."""
     part = components[(components["contrast"] == design.contrast) & ~components["component"].str.startswith("ICC")]
     part = part.dropna(subset="share")
     if part.empty:
@@ -417,7 +417,7 @@ def variance(components: pd.DataFrame, design: Design) -> Figure:
 
 @draws("map")
 def mapped(design: Design) -> Figure:
-    """Two-dimensional maps: one row per method, all groups together and then each highlighted."""
+    """Two-dimensional maps: one row per method, showing all groups together and then each highlighted."""
     points, colour = design.points, design.colour
     if points.empty:
         return empty("nothing was mapped")
@@ -431,7 +431,7 @@ def mapped(design: Design) -> Figure:
         part = points[points["method"] == method]
         for axes, shown in zip(line, [None, *groups], strict=False):
             if shown is not None:
-                # A bitmap keeps its colours when the page turns dark: transparent grey recedes on both.
+                # A bitmap keeps its colours in dark mode; transparent grey recedes on light and dark backgrounds.
                 axes.scatter(part["x"], part["y"], size * 0.6, color=NEUTRAL, linewidths=0, alpha=0.25, rasterized=True)
             order = part.sample(frac=1, random_state=0) if shown is None else part[part["group"] == shown]
             tone = order["group"].map(colour).fillna(MUTED)
@@ -450,7 +450,7 @@ def mapped(design: Design) -> Figure:
 
 @draws("composition")
 def composition(table: pd.DataFrame, design: Design) -> Figure:
-    """How over-represented each value is in each k-means cluster."""
+    """Over-representation of each attribute value in each k-means cluster."""
     table = table[(table["algorithm"] == "kmeans") & (table["cluster"] >= 0)]
     if table.empty:
         return empty("no clusters")
@@ -491,7 +491,7 @@ def composition(table: pd.DataFrame, design: Design) -> Figure:
     sizes = table.drop_duplicates("cluster").set_index("cluster")["cluster_n"]
     axes.set_xticks(range(len(clusters)), [f"{c}\n({int(sizes[c])})" for c in clusters], fontsize=7)
     axes.set_xlabel(
-        "Cluster (n images); numbers: share in the cluster / share in the set; * adjusted p < 0.05", fontsize=8
+        "Cluster (n images); numbers: share in the cluster / share in the dataset; *: adjusted p < 0.05", fontsize=8
     )
     bar = figure.colorbar(image, ax=list(panels), ticks=[-2, -1, 0, 1, 2], shrink=0.7)
     bar.ax.set_yticklabels(["\N{VULGAR FRACTION ONE QUARTER}", "\N{VULGAR FRACTION ONE HALF}", "1", "2", "4"])
@@ -501,7 +501,7 @@ def composition(table: pd.DataFrame, design: Design) -> Figure:
 
 @draws("attribute_errors")
 def error_rates(errors: pd.DataFrame, design: Design) -> Figure:
-    """Error rate within each group, with Wilson intervals, beside the group's share of all errors."""
+    """Error rate within each group, with Wilson intervals, next to the group's share of all errors."""
     errors = errors[~errors["attribute"].str.contains(" x ")]
     classifiers, attributes = list(dict.fromkeys(errors["classifier"])), list(dict.fromkeys(errors["attribute"]))
     counts = [errors.loc[errors["attribute"] == name, "group"].nunique() for name in attributes]
@@ -538,12 +538,12 @@ def error_rates(errors: pd.DataFrame, design: Design) -> Figure:
         _labels(rate, [f"{group} (n = {int(n[group])})" for group in groups])
         _labels(share, [""] * len(groups))
         rate.set_title(name.replace("_", " "), fontsize=9)
-    grid[-1, 0].set_xlabel(f"Error rate in the group, {design.confidence:.0%} Wilson interval", fontsize=8)
+    grid[-1, 0].set_xlabel(f"Error rate within the group, {design.confidence:.0%} Wilson interval", fontsize=8)
     grid[-1, 1].set_xlabel("Share of all errors", fontsize=8)
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         axes.set_xlim(left=0)
-    # Of the whole figure: a legend of one panel would take its width from the panels.
+    # The legend belongs to the whole figure; in a panel it would take up width.
     (rates, classifiers), (shares, what) = (axes.get_legend_handles_labels() for axes in grid[0])
     figure.legend(rates + shares, classifiers + what, loc="outside upper left", ncols=5, handletextpad=0.2)
     return figure
@@ -551,7 +551,7 @@ def error_rates(errors: pd.DataFrame, design: Design) -> Figure:
 
 @draws("attribute_thresholds")
 def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
-    """Macro F and accuracy at each threshold, per classifier."""
+    """Macro F and accuracy at each threshold, by classifier."""
     pairs = list(sweep[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
     figure = Figure((WIDTH, 2.9), layout="constrained")
     panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
@@ -575,7 +575,7 @@ def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fi
 
 @draws("attribute_calibration")
 def calibration(curve: pd.DataFrame, design: Design) -> Figure:
-    """Observed share against predicted probability, per classifier."""
+    """Observed share against predicted probability, by classifier."""
     pairs = list(curve[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
     curve = curve[curve["n"] > 0]
     figure = Figure((WIDTH, 3.1), layout="constrained")
@@ -591,7 +591,7 @@ def calibration(curve: pd.DataFrame, design: Design) -> Figure:
                 f"{int(n)}", (x, y), (0, 2), textcoords="offset points", ha="center", fontsize=6.5, color=MUTED
             )
         axes.set_title(f"{attribute}: {classifier}", fontsize=8.5)
-        axes.set_xlabel("Probability (small numbers: n images)", fontsize=8)
+        axes.set_xlabel("Predicted probability (small numbers: n images)", fontsize=8)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.05)
         axes.grid(False)

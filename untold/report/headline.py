@@ -1,4 +1,4 @@
-"""The answer of a study in one sentence with its interval, and what speaks for and against it."""
+"""The answer of a study in one sentence with its interval, and the evidence for and against it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from untold.catalogue.metrics import primary_metrics
 from untold.report.numbers import measured, p_value, percent, plain
 from untold.report.wording import primary_space, space_label
 
-LEVEL = 0.05  # of the permutation test beside an agreement, which has no interval
+LEVEL = 0.05  # significance level of the permutation test for an agreement, which has no interval
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Sentence, further sentences, and a warning where the pictures do not carry any answer."""
+    """The headline sentence, supporting sentences, and a warning if the images cannot support any answer."""
 
     sentence: str
     support: list[str]
@@ -23,16 +23,17 @@ class Answer:
 
 
 def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float) -> Answer:
-    """What a generated dataset says about one contrast.
+    """The answer of a generated dataset about one contrast.
 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        The dataset's tables: contrasts, and where they exist specifications_summary, age_shares, adherence, recovery.
+        The dataset's tables: contrasts and, if available, specifications_summary, age_shares, adherence, recovery,
+        recovery_points.
     contrast : str
-        ``young-older``.
+        Such as ``young-older``.
     confidence : float
-        Of the intervals.
+        Confidence level of the intervals.
     """
     rows = frames["contrasts"]
     rows = rows[(rows["contrast"] == contrast) & rows["metric"].isin(primary_metrics()) & rows["estimate"].notna()]
@@ -40,22 +41,22 @@ def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float)
     images = rows[~rows["space"].str.endswith("_text")]
     space = primary_space(list(images.loc[images["metric"] == "cosine", "space"]))
     if space is None:
-        sentence = f"The similarities do not exist that would compare {first} and {second}."
+        sentence = f"There are no similarities with which to compare {first} and {second}."
         return Answer(sentence, [], _caution(frames))
     row = images[(images["space"] == space) & (images["metric"] == "cosine")].iloc[0]
     gap = f"in {space_label(space)} the gap in similarity is {measured(row['estimate'], row['low'], row['high'], True)}"
     interval = f"{confidence:.0%}".replace("%", " %") + " interval"
     n = f"{int(row['n'])} activities"
     if not np.isfinite(row["low"]):
-        sentence = f"Too few activities to say whom the neutral person resembles: {gap}, without an interval ({n})."
+        sentence = f"Too few activities to say who the neutral person resembles: {gap}, without an interval ({n})."
     elif row["low"] <= 0 <= row["high"]:
         sentence = (
-            f"It is not settled whether the neutral person is nearer to {first} or {second}: {gap}, "
+            f"The data do not show whether the neutral person is closer to {first} or {second}: {gap}, "
             f"{interval}, which includes zero ({n})."
         )
     else:
         near, far = (first, second) if row["estimate"] > 0 else (second, first)
-        sentence = f"The neutral person looks more like the {near} than the {far} one: {gap}, {interval} ({n})."
+        sentence = f"The neutral person looks more like the {near} than the {far} person: {gap}, {interval} ({n})."
     return Answer(sentence, _support(frames, images, row, contrast), _caution(frames))
 
 
@@ -66,13 +67,16 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
     same = int((excludes & (np.sign(images["estimate"]) == sign)).sum())
     other = int((excludes & (np.sign(images["estimate"]) == -sign)).sum())
     if len(images) > 1:
-        counts = f"{same} of {len(images)} image measures lean this way with an interval that excludes zero"
-        sentences.append(f"{counts}, {other or 'none'} the other way, {len(images) - same - other} undecided.")
+        counts = f"The interval lies on this side of zero for {same} of {len(images)} measures on images"
+        undecided = len(images) - same - other
+        sentences.append(
+            f"{counts} and on the other side for {other or 'none'}, leaving {undecided or 'none'} undecided."
+        )
     if len(curve := frames.get("specifications_summary", pd.DataFrame())):
         agree = curve.iloc[0]
         sentences.append(
-            f"Over {int(agree['n'])} ways to measure it, {percent(agree['share_agree'])} have the same sign "
-            f"(median effect {plain(agree['estimate'], 2, signed=True)} standard deviations)."
+            f"Of {int(agree['n'])} ways to measure the gap, {percent(agree['share_agree'])} agree on its sign "
+            f"(median effect: {plain(agree['estimate'], 2, signed=True)} standard deviations)."
         )
     if len(shares := frames.get("age_shares", pd.DataFrame())):
         chosen = (
@@ -81,9 +85,7 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
         part = shares[(shares["estimator"] == chosen) & shares["estimate"].notna()]
         words = [f"{percent(s.estimate, s.low, s.high)} {s.group}" for s in part.itertuples(index=False)]
         if words:
-            sentences.append(
-                f"Classified by CLIP and corrected for its errors, the neutral persons are {', '.join(words)}."
-            )
+            sentences.append(f"According to CLIP, corrected for its errors, the neutral people are {', '.join(words)}.")
     if len(found := frames.get("recovery", pd.DataFrame())):
         part = found[(found["quantity"] == "spearman") & (found["group"] == contrast)].dropna(subset="estimate")
         if len(part):
@@ -93,7 +95,7 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
 
 
 def _planted(points: pd.DataFrame, contrast: str) -> str:
-    """The mean planted share of each group, in parentheses."""
+    """The mean planted share of each group, in parentheses; empty if nothing was planted."""
     if points.empty:
         return ""
     shares = points.drop_duplicates(["activity_id", "group"])
@@ -102,20 +104,21 @@ def _planted(points: pd.DataFrame, contrast: str) -> str:
 
 
 def _recovered(part: pd.DataFrame, planted: str) -> str:
-    """Best and worst estimator: naming the best alone would praise the audit for having tried many."""
+    """The best and worst estimators, because citing only the best of many would flatter the audit."""
     words = []
     for row in (part.iloc[-1], part.iloc[0]):
         name = space_label(row["space"], row["metric"]) if row["estimator"] == "nearest group" else row["estimator"]
         words.append(f"{measured(row['estimate'], row['low'], row['high'])} ({name})")
     activities = int(part["n"].max())
     return (
-        f"The bias of this model was planted{planted}, so the audit can be checked: Spearman’s rho with the truth over "
-        f"{activities} activities is {words[0]} for the best of {len(part)} estimators and {words[1]} for the worst."
+        f"This model’s bias was planted{planted}, so the audit can be checked: over {activities} activities, "
+        f"Spearman’s rho with the truth is {words[0]} for the best of {len(part)} estimators and {words[1]} for the "
+        "worst."
     )
 
 
 def _caution(frames: Mapping[str, pd.DataFrame]) -> str:
-    """Marked images that do not show what they were asked for make every similarity meaningless."""
+    """A warning if marked images do not show the requested group, which makes every similarity meaningless."""
     table = frames.get("adherence", pd.DataFrame())
     if table.empty:
         return ""
@@ -128,57 +131,58 @@ def _caution(frames: Mapping[str, pd.DataFrame]) -> str:
     if low > 1 / groups:
         return ""
     return (
-        f"The marked images do not show the group they were asked for more often than chance "
-        f"({percent(row['estimate'], row['low'], row['high'])}, chance {percent(1 / groups)}): the pictures are "
-        "noise, or the classifier cannot read them. Do not read the gaps below as findings."
+        f"The marked images show the requested group no more often than chance "
+        f"({percent(row['estimate'], row['low'], row['high'])}; chance is {percent(1 / groups)}). Either the images "
+        "are noise or the classifier cannot read them. Do not treat the gaps below as findings."
     )
 
 
 def audit_answer(errors: pd.DataFrame, target: str, classifier: str) -> Answer:
-    """What a labelled folder says: for which label of an audited attribute one of its classifiers errs most.
+    """The answer of a labelled folder: the labels of an audited attribute with the highest and lowest error rates.
 
     Parameters
     ----------
     errors : DataFrame
-        target, classifier, attribute, group, error_rate, low, high (shares of 1); of every attribute and classifier.
+        Columns target, classifier, attribute, group, error_rate, low, high (as shares of 1), for all attributes and
+        classifiers.
     target, classifier : str
-        The attribute and the classifier that the sentence is about.
+        The attribute and classifier to report.
     """
     part = errors[(errors["target"] == target) & (errors["classifier"] == classifier)]
     part = part[(part["attribute"] == target) & part["error_rate"].notna()]
     if len(part) < 2:
-        return Answer(f"There are too few labels of {target} to compare.", [])
+        return Answer(f"There are too few labels for {target} to compare.", [])
     part = part.sort_values("error_rate", kind="stable")
     low, high = part.iloc[0], part.iloc[-1]
     rates = [percent(row["error_rate"], row["low"], row["high"]) for row in (high, low)]
-    end = ": the intervals overlap, so the difference is not settled" if high["low"] <= low["high"] else ""
+    end = "; the intervals overlap, so the difference is uncertain" if high["low"] <= low["high"] else ""
     sentence = (
-        f"Zero-shot {target} ({classifier}) is wrong for {rates[0]} of the images labelled {high['group']} and for "
+        f"Zero-shot {target} ({classifier}) is wrong for {rates[0]} of the images labelled {high['group']} and "
         f"{rates[1]} of those labelled {low['group']}{end}."
     )
     return Answer(sentence, [])
 
 
 def structure_answer(associations: pd.DataFrame) -> Answer:
-    """What a folder says whose images were only clustered: how far its k-means clusters follow the first label.
+    """The answer of a folder that was only clustered: how closely its k-means clusters follow the first attribute.
 
     Parameters
     ----------
     associations : DataFrame
-        space, algorithm, attribute, statistic, n, estimate, p; of every space.
+        Columns space, algorithm, attribute, statistic, n, estimate, p, for all spaces.
     """
     rows = associations[(associations["algorithm"] == "kmeans") & (associations["statistic"] == "ami")]
     rows = rows[rows["attribute"] == rows["attribute"].iloc[0]].dropna(subset=["estimate", "p"]) if len(rows) else rows
     if rows.empty:
-        return Answer("There is one cluster, or one label, in every space: nothing to compare.", [])
+        return Answer("Every space has only one cluster or one label, so there is nothing to compare.", [])
     label, n = f"“{rows['attribute'].iloc[0].replace('_', ' ')}”", int(rows["n"].max())
     rows = rows.sort_values("estimate", ascending=False, kind="stable")
     follow, other = rows[rows["p"] < LEVEL], rows[rows["p"] >= LEVEL]
     words = [f"the k-means clusters follow {label} beyond chance in {_agreements(follow)}"] if len(follow) else []
     who = "they" if words else "the k-means clusters"
-    words += [f"that {who} follow {label} at all is not settled in {_agreements(other)}"] if len(other) else []
+    words += [f"{who} do not follow {label} demonstrably beyond chance in {_agreements(other)}"] if len(other) else []
     sentence = "; ".join(words)
-    scale = f"Adjusted mutual information of {n} images: 0 is chance, 1 says that clusters and {label} are the same."
+    scale = f"Adjusted mutual information over {n} images: 0 is chance; 1 means that clusters and {label} coincide."
     return Answer(sentence[0].upper() + sentence[1:] + ".", [scale])
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people should read them: no digit that the interval does not allow."""
+"""Number formatting, with no more digits than the interval justifies."""
 
 import math
 
@@ -7,10 +7,11 @@ NONE = "\N{EN DASH}"
 
 
 def decimals(half_width: float) -> int | None:
-    """Decimals that an uncertainty allows: two of its digits up to 354, one from 355, two from 950.
+    """Decimal places justified by an uncertainty, following the Particle Data Group.
 
-    The rule of the Particle Data Group (Review of Particle Physics, Introduction, section 5.3). ``None`` where there is
-    no uncertainty to go by.
+    If the three leading digits of the uncertainty are 100 to 354 it is given to two digits, if 355 to 949 to one, and
+    if 950 to 999 it is rounded up to 1000 and given to two (Review of Particle Physics, Introduction, section 5.3).
+    ``None`` if there is no uncertainty.
     """
     if not math.isfinite(half_width) or half_width <= 0:
         return None
@@ -20,7 +21,7 @@ def decimals(half_width: float) -> int | None:
 
 
 def plain(value: float, places: int, signed: bool = False) -> str:
-    """A number with so many decimals (negative: zeros before the point) and a real minus sign."""
+    """A number with the given decimal places (negative: rounded before the point) and a real minus sign."""
     value = round(value, places)
     text = f"{value:,.{max(places, 0)}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     if float(f"{value:.{max(places, 0)}f}") == 0:
@@ -29,7 +30,7 @@ def plain(value: float, places: int, signed: bool = False) -> str:
 
 
 def number(value: float, low: float = math.nan, high: float = math.nan, signed: bool = False) -> str:
-    """An estimate rounded to what its interval allows; three significant digits without an interval."""
+    """An estimate rounded as its interval justifies, or to three significant digits if it has none."""
     if not math.isfinite(value):
         return NONE
     places = decimals((high - low) / 2)
@@ -40,7 +41,7 @@ def number(value: float, low: float = math.nan, high: float = math.nan, signed: 
 
 
 def measured(value: float, low: float, high: float, signed: bool = False, scale: float = 1, unit: str = "") -> str:
-    """``0.021 (0.012 to 0.030)``, all three with the decimals of the interval."""
+    """An estimate with its interval, such as ``0.021 (0.012 to 0.030)``, all rounded as the interval justifies."""
     if not math.isfinite(value):
         return NONE
     value, low, high = value * scale, low * scale, high * scale
@@ -52,7 +53,7 @@ def measured(value: float, low: float, high: float, signed: bool = False, scale:
 
 
 def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """A share in percent, ``62 % (50 to 73)``; whole percent where no interval says otherwise."""
+    """A share in percent, such as ``62 % (50 to 73)``; rounded to whole percent if it has no interval."""
     unit = "\N{NARROW NO-BREAK SPACE}%"
     if math.isfinite(value) and decimals((high - low) / 2) is None:
         return plain(100 * value, 0) + unit
@@ -60,7 +61,7 @@ def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
 
 
 def p_value(p: float) -> str:
-    """Two digits above 0.1, three decimals below, and no p of zero."""
+    """A p-value with two decimals from 0.1 and three below; anything smaller than 0.001 is shown as ``< 0.001``."""
     if not math.isfinite(p):
         return NONE
     if p < 0.001:

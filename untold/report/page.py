@@ -1,6 +1,6 @@
-"""The page: everything that the template shows, assembled from tables, figures and manifests.
+"""The report page: everything that the template shows, assembled from tables, figures and manifests.
 
-The template escapes every text; the two things it takes as they are, figures and data, are made safe here.
+The template escapes all text. Figures and data are inserted verbatim and are made safe here.
 """
 
 import base64
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A printed figure inside the page."""
+    """A static figure embedded in the page."""
 
     svg: Markup
     caption: str
@@ -48,7 +48,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Centre:
-    """Numbers of the thumbnails nearest to the centre of a cluster."""
+    """Indices of the thumbnails nearest to the centre of a cluster."""
 
     cluster: int
     images: list[int]
@@ -82,7 +82,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An image that was excluded, and why; one that was not made has no path."""
+    """An image that was excluded, and why. The path is empty if the image was never generated."""
 
     path: str
     reason: str
@@ -90,16 +90,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class PageDataset:
-    """Everything that the template shows of a dataset.
+    """Everything that the template shows about a dataset.
 
     Attributes
     ----------
     n, pictured : int
-        Accepted images, and those among them that have a thumbnail.
+        Number of accepted images, and of those that have a thumbnail.
     tables, figures : dict
-        By name, those of a space as ``dino-clusters``, in the order of the catalogue.
+        By name (``dino-clusters`` for a table of a space), in the order of the catalogue.
     seeds, activities : int
-        How many there are; 0 for a folder.
+        Number of seeds and activities; 0 for a folder.
     """
 
     name: str
@@ -120,11 +120,11 @@ class PageDataset:
     activities: int
 
     def tables_at(self, place: str, space: str = "") -> list[str]:
-        """Names of the tables at a place of the page, of one space or of none."""
+        """Names of the tables at a place on the page, limited to a space if one is given."""
         return [name for name in self.tables if tables.entry(name).page.place == place and _is_of(name, space)]
 
     def figures_at(self, place: str, space: str = "") -> list[str]:
-        """Names of the figures at a place of the page, of one space or of none."""
+        """Names of the figures at a place on the page, limited to a space if one is given."""
         return [name for name in self.figures if figures.entry(name).place == place and _is_of(name, space)]
 
 
@@ -134,7 +134,7 @@ def _is_of(name: str, space: str) -> bool:
 
 @dataclass(frozen=True)
 class Job:
-    """What a job noted about itself, as flat texts."""
+    """A job's notes about itself, as plain text."""
 
     job: str
     facts: dict[str, str]
@@ -142,18 +142,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Page:
-    """The contract of `report.html.j2`.
+    """The variables of `report.html.j2`.
 
     Attributes
     ----------
     confidence : float
-        Of all intervals.
+        Confidence level of all intervals.
     data : Markup
         JSON for the page's script, made safe by `safe_json`.
     versions, identities : dict
-        Of libraries and of models.
+        Versions of libraries, and identities of models.
     host, study : str
-        The machine that wrote the page, and the whole configuration as JSON.
+        The machine that wrote the page, and the full configuration as JSON.
     """
 
     title: str
@@ -168,13 +168,13 @@ class Page:
 
     @property
     def first(self) -> PageDataset:
-        """The dataset that the page's question is about."""
+        """The dataset that the page's headline is about."""
         return self.datasets[0]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The contract of `comparison.html.j2`: ``studies`` are folder and dataset by name."""
+    """The variables of `comparison.html.j2`; ``studies`` maps each name to a folder and a dataset."""
 
     title: str
     studies: dict[str, tuple[str, str]]
@@ -183,18 +183,18 @@ class Comparison:
 
 
 def drawing(name: str, path: Path) -> Drawing:
-    """A figure of the catalogue from the SVG that was drawn."""
+    """A figure of the catalogue, read from its SVG file."""
     about = figures.entry(name)
     return Drawing(inline_svg(path.read_text(encoding="utf-8"), path.stem, about.alt), about.caption, path.name)
 
 
 def encode(values: Iterable, dtype: str) -> str:
-    """Numbers as base64 of little-endian bytes: a tenth of what JSON digits weigh, and read without parsing."""
+    """Numbers as base64 of little-endian bytes: a tenth of the size of JSON, with no need for parsing."""
     return base64.b64encode(np.asarray(values, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()).decode()
 
 
 def safe_json(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot close the script element around it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -202,9 +202,9 @@ def safe_json(value: Any) -> Markup:
 
 
 def inline_svg(svg: str, prefix: str, alt: str) -> Markup:
-    """A figure of ours for the page: its ids made unique, its greys those of the page's theme.
+    """Prepare one of our figures for the page: make its ids unique and replace its greys by the theme's colours.
 
-    Matplotlib escapes the texts of an SVG; this only drops the prolog and the white background.
+    Matplotlib has already escaped the text of the SVG. The prolog and the white background are dropped.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
@@ -223,13 +223,13 @@ def inline_svg(svg: str, prefix: str, alt: str) -> Markup:
 
 
 def facet(values: pd.Series) -> dict[str, Any]:
-    """A column as its distinct values, sorted, and a code for each row."""
+    """Encode a column as its sorted distinct values and a code for each row."""
     codes, names = pd.factorize(values.astype("string").fillna("unknown"), sort=True)
     return {"values": [str(name) for name in names], "codes": encode(codes, "uint16")}
 
 
 def ordered(facet_: dict[str, Any], values: pd.Series, order: Sequence[str]) -> dict[str, Any]:
-    """The same with these values first, in this order."""
+    """Reorder a facet so that the given values come first, in the given order."""
     rest = [name for name in facet_["values"] if name not in order]
     names = [name for name in order if name in facet_["values"]] + rest
     codes = values.astype("string").fillna("unknown").map({name: i for i, name in enumerate(names)})
@@ -237,34 +237,34 @@ def ordered(facet_: dict[str, Any], values: pd.Series, order: Sequence[str]) -> 
 
 
 def quantised(values: np.ndarray) -> np.ndarray:
-    """Coordinates as 16-bit numbers over their range."""
+    """Coordinates scaled to the range of 16-bit integers."""
     low, high = float(values.min()), float(values.max())
     return np.round((values - low) / max(high - low, 1e-12) * 65535)
 
 
 def first_images(images: pd.DataFrame, key: str) -> pd.Series:
-    """The number of the first image of each key, by key: a prompt stands for its first image."""
+    """Index of the first image with each key, by key; it represents a prompt on the map."""
     return pd.Series(np.arange(len(images)), images[key]).groupby(level=0).first()
 
 
 def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], clusters: Mapping[str, pd.DataFrame]):
-    """The maps of every space for the explorer.
+    """The maps of all spaces, for the explorer.
 
     Parameters
     ----------
     places : DataFrame
-        space, method, key, x, y.
+        Columns space, method, key, x, y.
     images : DataFrame
-        In the order of the thumbnails.
+        Images in the order of the thumbnails.
     keys : mapping
-        The column of ``images`` that a space is keyed by.
+        For each space, the column of ``images`` that holds its keys.
     clusters : mapping of str to DataFrame
-        key, method, cluster of each space.
+        For each space, a table with the columns key, method, cluster.
 
     Returns
     -------
     list of dict
-        space, label, prompts, points (image of each), methods (x and y), clusters.
+        With space, label, prompts, points (the image of each), methods (x and y) and clusters.
     """
     found = []
     for space, key in keys.items():
@@ -297,9 +297,9 @@ def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], cl
 
 
 def similarities(table: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, Any]]:
-    """For every space and metric the similarity of each image to its neutral one, in ten-thousandths.
+    """For every space and metric, the similarity of each image to its neutral image, in ten-thousandths.
 
-    A prompt's similarity has no seed (-1 in the table) and counts for the images of every seed.
+    A prompt's similarity has no seed (-1 in the table) and applies to the images of all seeds.
     """
     keys = ["activity_id", "group", "seed"]
     found = []
@@ -313,7 +313,7 @@ def similarities(table: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, An
 
 
 def spread(ranking: pd.Series, count: int) -> list[str]:
-    """Names evenly spaced over a ranking, both ends included: examples that nobody picked."""
+    """Names evenly spaced in a ranking, including both ends, so that examples are not hand-picked."""
     names = ranking.dropna().sort_values(ascending=False, kind="stable").index.tolist()
     if len(names) <= count:
         return names
@@ -321,9 +321,9 @@ def spread(ranking: pd.Series, count: int) -> list[str]:
 
 
 def render(page: Page | Comparison) -> str:
-    """The page as text.
+    """The page as HTML.
 
-    The policy allows no request at all, and no script but ours, by its digest.
+    Its content security policy allows no requests, and no script other than ours, identified by its digest.
     """
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

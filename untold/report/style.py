@@ -1,4 +1,4 @@
-"""How every printed figure looks: one matplotlib style, and files that are equal for equal figures."""
+"""The common matplotlib style of all static figures, and reproducible figure files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 DIVERGING = "PuOr_r"
 
 STYLE = {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so layout is the same on every machine
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib, so the layout is the same on every machine
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -37,7 +37,7 @@ STYLE = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "text.color": INK,
-    # A dollar sign in an activity is a dollar sign.
+    # Activities may contain dollar signs.
     "text.parse_math": False,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
@@ -52,11 +52,11 @@ STYLE = {
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write a figure as SVG and PNG, whole or not at all, without dates."""
+    """Write a figure to files atomically, without dates."""
     with mpl.rc_context(STYLE):
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else {}
             with atomic(path) as part:
                 figure.savefig(part, format=path.suffix[1:], metadata=metadata, facecolor=PAPER)
-            # Finding room for everything is half the work, and the same for every format.
+            # Layout is half the work and the same for every format, so it is done only once.
             figure.set_layout_engine("none")

@@ -1,4 +1,4 @@
-"""The tables of a study as a person reads them: estimate and interval in one cell, no digit too many."""
+"""Tables for the page, with an estimate and its interval in one cell and no more digits than are meaningful."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from untold.report.wording import contrast_label, space_label
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown, and the number it sorts by (text sorts by itself)."""
+    """The text shown, and the number to sort by (text cells have none and sort alphabetically)."""
 
     text: str
     value: float | None = None
@@ -21,7 +21,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table of the page; ``file`` is the CSV with every column and digit."""
+    """A table on the page; ``file`` is the CSV with all columns at full precision."""
 
     file: str
     caption: str
@@ -33,17 +33,17 @@ class ShownTable:
 
 
 def words(row: pd.Series, shown: Shown) -> Cell:
-    """The words of a column."""
+    """Text, with spaces for underscores."""
     return Cell(NONE if pd.isna(row[shown.column]) else str(row[shown.column]).replace("_", " "))
 
 
 def verbatim(row: pd.Series, shown: Shown) -> Cell:
-    """The words of a column as they are: file names."""
+    """Unchanged text, such as a file name."""
     return Cell(NONE if pd.isna(row[shown.column]) else str(row[shown.column]))
 
 
 def space(row: pd.Series, shown: Shown) -> Cell:
-    """Space and metric."""
+    """A space and its metric."""
     metric = row.get("metric", "cosine")
     return Cell(space_label(row[shown.column], metric if isinstance(metric, str) else "cosine"))
 
@@ -54,13 +54,13 @@ def other_space(row: pd.Series, shown: Shown) -> Cell:
 
 
 def contrast(row: pd.Series, shown: Shown) -> Cell:
-    """A contrast with minus signs; an order of groups as it is."""
+    """A contrast with a minus sign; an order of groups is left unchanged."""
     name = row[shown.column]
     return Cell(contrast_label(name) if ">" not in name and "<" not in name and " " not in name else name)
 
 
 def interval(row: pd.Series, shown: Shown) -> tuple[float, float]:
-    """The ends of the interval; NaN where the table has none."""
+    """The ends of the interval; NaN if the table has none."""
     return row.get(shown.low, float("nan")), row.get(shown.high, float("nan"))
 
 
@@ -83,7 +83,7 @@ def count(row: pd.Series, shown: Shown) -> Cell:
 
 
 def share(row: pd.Series, shown: Shown) -> Cell:
-    """A share in percent with its interval."""
+    """A share in percent, with its interval."""
     value = row[shown.column]
     return Cell(percent(value, *interval(row, shown)), float(value))
 
@@ -109,9 +109,9 @@ CELLS: Mapping[Kind, Callable[[pd.Series, Shown], Cell]] = {
 
 
 def make_table(name: str, file: str, frame: pd.DataFrame) -> ShownTable | None:
-    """A table of the page as its entry in the catalogue says, or none where there is nothing in it.
+    """Format a table as its entry in the catalogue specifies; None if it has no rows.
 
-    Columns that are missing or empty all through are left out; notes that rows carry are collected below.
+    Columns that are missing or entirely empty are left out. The notes of the rows are collected below the table.
     """
     if frame.empty:
         return None
@@ -130,9 +130,9 @@ def make_table(name: str, file: str, frame: pd.DataFrame) -> ShownTable | None:
 
 
 def original(file: str, frame: pd.DataFrame, groups: Sequence[str]) -> ShownTable:
-    """The original study's table: a row per space, a column per group, and its chi-square column filled."""
+    """The original study's table: a row per space, a column per group, and the chi-square test."""
     columns = [
-        *(Shown(f"Neutral against {group}", "measured", group, f"{group}_low", f"{group}_high") for group in groups),
+        *(Shown(f"Neutral and {group}", "measured", group, f"{group}_low", f"{group}_high") for group in groups),
         Shown("Chi-square", "number", "chi_square"),
         Shown("p (Holm)", "p", "p"),
         Shown("n", "count", "n"),
@@ -160,5 +160,5 @@ def by_activity(file: str, frame: pd.DataFrame, contrast_name: str, names: Mappi
         rows.append([Cell(names.get(activity, activity)), Cell(str(category)), *cells])
     header = ["Activity", "Category", *(space_label(*place) for place in places)]
     page = TABLES["activities"].page
-    caption = f"Gap {contrast_label(contrast_name)} of every activity, interval over seeds"
+    caption = f"Gap {contrast_label(contrast_name)} for each activity, with intervals over seeds"
     return ShownTable(file, caption, header, rows, open=page.open, searchable=page.searchable)

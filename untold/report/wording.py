@@ -1,4 +1,4 @@
-"""Names of spaces, metrics and contrasts as people read them."""
+"""Human-readable names of spaces, metrics and contrasts."""
 
 from untold.catalogue.metrics import METRICS
 from untold.report.numbers import MINUS
@@ -15,12 +15,12 @@ SPACES = {
 
 
 def metric_label(metric: str) -> str:
-    """A metric in words; empty for the cosine, which needs no mention."""
+    """A metric in words; empty for the cosine, which is the default."""
     return METRICS[metric].label if metric in METRICS else metric.replace("_", " ")
 
 
 def space_label(space: str, metric: str = "cosine") -> str:
-    """A space, and the metric where it is not the cosine, in words."""
+    """A space in words, followed by the metric unless it is the cosine."""
     name = SPACES.get(space, space.removesuffix("_image").removesuffix("_text").replace("_", " "))
     if space not in SPACES:
         name += " images" * space.endswith("_image") + " prompts" * space.endswith("_text")
@@ -29,9 +29,9 @@ def space_label(space: str, metric: str = "cosine") -> str:
 
 
 def primary_space(spaces: list[str]) -> str | None:
-    """The space the answer is given in: an encoder that is not CLIP, because CLIP-like encoders steer the generator.
+    """The space used for the answer: preferably not CLIP, because CLIP-like encoders condition the generator.
 
-    docs/method.md section 2: ``clip_*`` is partly circular, DINO and ResNet are the check.
+    See docs/method.md section 2: ``clip_*`` is partly circular; DINO and ResNet are the check.
     """
     seen = [space for space in spaces if not space.endswith(("_text", "_mean")) and space != "latents"]
     independent = [space for space in seen if not space.endswith("_image")]
@@ -42,5 +42,5 @@ def primary_space(spaces: list[str]) -> str | None:
 
 
 def contrast_label(contrast: str) -> str:
-    """``young-older`` with a minus sign between two words."""
+    """A contrast such as ``young-older``, with a minus sign between the groups."""
     return f" {MINUS} ".join(contrast.split("-"))

@@ -1,1 +1,1 @@
-"""How near a neutral image is to the marked ones, and what that number compares with."""
+"""Similarity of neutral images to marked ones, and reference values to compare it with."""

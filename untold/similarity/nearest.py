@@ -1,4 +1,4 @@
-"""The group whose image is nearest to the neutral one: shares, and the table's chi-square column."""
+"""The group whose image is nearest to the neutral one: shares and the chi-square test."""
 
 from collections.abc import Sequence
 
@@ -21,20 +21,20 @@ from untold.statistics.tidy import (
 
 
 def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Which group each neutral image is nearest to.
+    """The group that each neutral image is nearest to.
 
     Parameters
     ----------
     similarity : DataFrame
         The long similarity table.
     groups : sequence of str
-        At least two. A neutral image that lacks the image of one of them has NaN.
+        At least two. A neutral image without an image of each group gets NaN.
 
     Returns
     -------
     DataFrame
         dataset, space, metric, activity_id, category, seed, group, value: 1 for the nearest group, 0 for the
-        others; groups that tie share the 1.
+        others; tied groups share the 1.
 
     References
     ----------
@@ -75,14 +75,14 @@ def nearest_group(
     resampling : Resampling
         Of the BCa bootstrap over activities.
     by : sequence of str
-        More keys, ``["category"]`` for a table per category.
+        Additional keys, such as ``["category"]`` for a table per category.
 
     Returns
     -------
     DataFrame
         dataset, space, metric, group, (by), n (activities), n_seeds, estimate (mean over activities), low,
         high, expected (the uniform share, a choice of reference), method, note. A share of 0 or 1 in every
-        activity has no bootstrap; its interval is Wilson's over activities.
+        activity cannot be bootstrapped and has a Wilson interval over activities.
 
     References
     ----------
@@ -129,7 +129,7 @@ def nearest_group_by_activity(similarity: pd.DataFrame, groups: Sequence[str], *
 
 
 def chi_square(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Chi-square of the nearest-group counts against a uniform split: the original table's empty column.
+    """Chi-square test of the nearest-group counts against a uniform split, for the original table's empty column.
 
     Images of one activity are not independent, so the statistic is divided by the design effect, the ratio of
     the variance of the shares over activities to that of independent images (Rao and Scott 1981, first
@@ -184,16 +184,16 @@ def _chi_square(counts: np.ndarray, groups: Sequence[str]) -> dict[str, object]:
         return row | {"note": "no image to compare"}
     row["statistic"] = ((total - expected) ** 2 / expected).sum()
     share = total / images
-    # Variance of the shares by activities (as a ratio estimate), and as if images were independent.
+    # Variance of the shares over activities (as a ratio estimate), and for independent images.
     clustered = ((counts - size[:, None] * share) ** 2).sum() / images**2
     independent = (share * (1 - share)).sum() / images
     if len(counts) == 1:
         return row | {"note": "one activity: no test"}
     note = ""
     if independent > 0:
-        # Split ties vary less than whole images do; the correction must not sharpen the test.
+        # Split ties vary less than whole images, but the correction must not make the test less conservative.
         row["design_effect"] = max(clustered / independent, 1.0)
     else:
-        # Without any variation the activities are taken as the independent units.
+        # Without any variation, activities are taken as the independent units.
         row["design_effect"], note = size.mean(), "every image is nearest to one group"
     return row | {"p": stats.chi2.sf(row["statistic"] / row["design_effect"], df), "note": note}

@@ -1,4 +1,4 @@
-"""The results table of the original study: neutral against each group, a row per space (docs/method.md)."""
+"""The results table of the original study: similarity of neutral to each group, by space (docs/method.md)."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ import pandas as pd
 def original_table(
     means: pd.DataFrame, counts: pd.DataFrame, groups: Sequence[str], named: Sequence[tuple[str, str, str]]
 ) -> pd.DataFrame:
-    """Similarity of neutral to each group by space, with intervals and the chi-square column filled.
+    """Similarity of neutral to each group by space, with intervals and the chi-square test.
 
     Parameters
     ----------
     means : DataFrame
-        ``inference.group_means``.
+        From `untold.statistics.contrasts.group_means`.
     counts : DataFrame
-        ``nearest.chi_square``.
+        From `untold.similarity.nearest.chi_square`.
     groups : sequence of str
     named : sequence of (label, space, metric)
         The rows, in order.

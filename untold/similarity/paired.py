@@ -8,8 +8,8 @@ import pandas as pd
 from untold.catalogue.metrics import Metric, of
 from untold.similarity import patches, vectors
 
-# Pairs that are compared at once: normalised copies of a shard's latents would take several times its own memory, and
-# 64 x 197 x 197 float32 of token matrices are 10 MB.
+# Pairs compared at once. Normalised copies of all latents of a shard would take several times its memory; similarities
+# of 64 pairs with 197 tokens each take 10 MB in float32.
 VECTOR_BLOCK = 1024
 TOKEN_BLOCK = 64
 
@@ -25,8 +25,8 @@ def pairs(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per accepted pair: the marked image's columns, and ``neutral_key``, ``neutral_prompt_key``. An image
-        whose neutral one was rejected has no row.
+        One row per accepted pair: the columns of the marked image, and ``neutral_key`` and ``neutral_prompt_key``. An
+        image whose neutral counterpart was rejected has no row.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _rows(keys: np.ndarray, wanted: pd.Series) -> np.ndarray:
 
 
 def function_of(metric: Metric) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The function that a metric of vectors or tokens is, for stacks of pairs."""
+    """The function of a metric of vectors or tokens, for stacks of pairs."""
     if metric.compares == "vectors":
         return getattr(vectors, metric.name)
     function = getattr(patches, metric.name)
@@ -69,7 +69,7 @@ def _by_blocks(
     second: np.ndarray,
     size: int,
 ) -> np.ndarray:
-    """A metric of rows ``first`` of x and ``second`` of y, a block of pairs at a time to save memory."""
+    """Apply a metric to rows ``first`` of x and ``second`` of y, in blocks of pairs to save memory."""
     blocks = [slice(start, start + size) for start in range(0, len(first), size)]
     values = [function(x[first[rows]], y[second[rows]]) for rows in blocks]
     return np.concatenate(values or [np.empty(0, np.float32)])
@@ -83,14 +83,14 @@ def paired_between(
     first: pd.Series,
     second: pd.Series,
 ) -> np.ndarray:
-    """Cosine between a vector of one set and a vector of another, pair by pair, such as image and prompt."""
+    """Cosine between vectors of two sets, pair by pair, such as images and their prompts."""
     return _by_blocks(vectors.cosine, values, other_values, _rows(keys, first), _rows(other_keys, second), VECTOR_BLOCK)
 
 
 def paired_vectors(
     keys: np.ndarray, values: np.ndarray, marked: pd.Series, neutral: pd.Series
 ) -> dict[str, np.ndarray]:
-    """Every metric of vectors between two lists of keys, pair by pair; x is the marked image, y the neutral one.
+    """All metrics of vectors between two lists of keys, pair by pair; x is the marked image, y the neutral one.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def paired_vectors(
 def paired_patches(
     keys: np.ndarray, tokens: np.ndarray, marked: pd.Series, neutral: pd.Series
 ) -> dict[str, np.ndarray]:
-    """Every metric of patch tokens (docs/method.md section 4), as `paired_vectors` does.
+    """All metrics of patch tokens (docs/method.md section 4), in the same way as `paired_vectors`.
 
     Parameters
     ----------
     tokens : ndarray of shape (n, 1 + n_patches, dim)
-        Class token first.
+        With the class token first.
     """
     return _paired("tokens", keys, tokens, marked, neutral, TOKEN_BLOCK)
 

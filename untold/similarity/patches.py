@@ -1,4 +1,4 @@
-"""Similarities between two sets of patch tokens: a metric of the catalogue is the function of its name."""
+"""Similarities between two sets of patch tokens. Each function has the name of a metric in the catalogue."""
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def maxsim_forward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def dcr_split(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Largest inner product of tokens at the same index, after one norm for the whole matrix (Somepalli et al. 2023).
+    """Largest inner product of tokens at the same index, after normalising the whole matrix (Somepalli et al. 2023).
 
     Parameters as for :func:`patch_maxsim`, with the class token. Identical matrices give the largest squared token
     share, which is below 1.

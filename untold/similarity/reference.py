@@ -1,7 +1,7 @@
-"""Floor and ceiling of a space: what a similarity of 0.8 is to be compared with (docs/method.md section 5).
+"""Floor and ceiling of a space, as references for similarities (docs/method.md section 5).
 
-For unit vectors the mean cosine of all pairs inside a set is ``(|sum|^2 - n) / (n (n - 1))``, so that sums
-which grow shard by shard replace the N x N matrix.
+For unit vectors the mean cosine of all pairs within a set is ``(|sum|^2 - n) / (n (n - 1))``, so sums accumulated
+shard by shard replace the N x N matrix.
 """
 
 import zlib
@@ -14,7 +14,7 @@ from scipy import stats
 from untold.statistics.resampling import Resampling, mean_intervals
 from untold.statistics.tidy import BCA, CELL, floor_to_ceiling, notes
 
-# Activities share this many sums for the floor's jackknife: its memory does not grow with the study.
+# Number of sums that activities share in the floor's jackknife, so memory does not grow with the study.
 BUCKETS = 256
 
 
@@ -57,14 +57,14 @@ class ReferenceSums:
         Parameters
         ----------
         vectors : ndarray of shape (n_images, dim)
-            Raw; normalised here.
+            Raw vectors; they are normalised here.
         activities, groups, seeds : sequences of length n_images
 
         Raises
         ------
         ValueError
-            If a vector has no direction, an image is there twice, or an activity was added before: its images
-            must come together.
+            If a vector has no direction, an image is repeated, or an activity was added before (all its images must be
+            added at once).
         """
         activity_of, group_of, seed_of = np.asarray(activities), np.asarray(groups), np.asarray(seeds)
         unit = _unit(vectors, activity_of)
@@ -111,7 +111,7 @@ class ReferenceSums:
         DataFrame
             One row: space, metric (cosine), n (activities), n_seeds, floor (mean similarity of neutral images
             of different activities), floor_low, floor_high (jackknife over activities), ceiling (same
-            activity, other seeds; NaN with one seed), ceiling_low, ceiling_high (BCa over activities),
+            activity, different seeds; NaN with one seed), ceiling_low, ceiling_high (BCa over activities),
             method, note.
 
         References
@@ -139,9 +139,9 @@ class ReferenceSums:
         return pd.DataFrame([row])
 
     def cross_seed(self, space: str, resampling: Resampling) -> pd.DataFrame:
-        """Similarity of neutral images to a group's images of other seeds, as a share of floor to ceiling.
+        """Similarity of neutral images to a group's images across seeds, also on a scale from floor to ceiling.
 
-        Paired noise makes two images of one seed alike whatever their prompts; other seeds take that away.
+        Paired noise makes images of the same seed alike whatever their prompts; comparing different seeds removes that.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class ReferenceSums:
 def normalise(
     frame: pd.DataFrame, reference: pd.DataFrame, columns: Sequence[str] = ("estimate", "low", "high")
 ) -> pd.DataFrame:
-    """Add ``{column}_units``: the place of a similarity between floor (0) and ceiling (1).
+    """Add ``{column}_units``: similarity on a scale from floor (0) to ceiling (1).
 
     Parameters
     ----------

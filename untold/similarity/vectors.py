@@ -1,4 +1,4 @@
-"""Similarities between two vectors: a metric of the catalogue is the function of its name."""
+"""Similarities between two vectors. Each function has the name of a metric in the catalogue."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from untold.data.vectors import unit
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Cosine between vectors of two lists, pair by pair (docs/method.md section 3).
+    """Cosine similarity between vectors of two lists, pair by pair (docs/method.md section 3).
 
     Parameters
     ----------

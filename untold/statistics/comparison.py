@@ -1,4 +1,4 @@
-"""Two or more finished studies side by side: another model, other templates, other encoders."""
+"""Compare finished studies that differ in model, templates or encoders."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -11,14 +11,14 @@ KEYS = ["space", "metric", "contrast"]
 
 
 def differences(activities: Mapping[str, pd.DataFrame], resampling: Resampling) -> pd.DataFrame:
-    """How much the gap of one study exceeds that of another, over the activities that both have.
+    """Differences between the gaps of two studies, over the activities they share.
 
     Parameters
     ----------
     activities : mapping of study to DataFrame
         Each study's table ``activities``: the gap of every activity, averaged over its seeds.
     resampling : Resampling
-        Of the BCa bootstrap over activities (docs/method.md section 6).
+        Parameters of the BCa bootstrap over activities (docs/method.md section 6).
 
     Returns
     -------
@@ -42,7 +42,7 @@ def differences(activities: Mapping[str, pd.DataFrame], resampling: Resampling) 
 
 
 def side_by_side(contrasts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The studies' tables of gaps below each other, with the study's name first."""
+    """Concatenate the studies' tables of gaps, with the name of the study as first column."""
     return pd.concat([table.assign(study=name) for name, table in contrasts.items()], ignore_index=True)[
         ["study", *next(iter(contrasts.values())).columns]
     ]

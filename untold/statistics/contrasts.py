@@ -1,8 +1,8 @@
 """Gaps between groups with intervals, tests and effect sizes (docs/method.md section 6).
 
 Every function takes the long similarity table (dataset, activity_id, category, seed, group, space, metric,
-value) in any row order and returns a tidy table. What cannot be computed is NaN and ``note`` says why; the
-other rows go on.
+value) in any row order and returns a tidy table. Values that cannot be computed are NaN, and ``note`` says why; the
+other rows are unaffected.
 """
 
 from collections.abc import Sequence
@@ -66,16 +66,16 @@ def contrasts(
     *,
     reference: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Gap between two groups' similarity to neutral, in every space.
+    """Gap between two groups in similarity to neutral, in every space.
 
     Parameters
     ----------
     similarity : DataFrame
         The long similarity table.
     pairs : sequence of (group, group)
-        ``(a, b)`` gives the contrast ``a-b``: positive when neutral is nearer to a.
+        ``(a, b)`` gives the contrast ``a-b``, which is positive if neutral is closer to a.
     resampling : Resampling
-        Of the bootstrap and the sign flips.
+        Parameters of the bootstrap and the sign flips.
     reference : DataFrame, optional
         `untold.similarity.reference`: space, metric, floor, ceiling (and dataset). Adds the gap in floor-to-ceiling
         units.
@@ -88,8 +88,7 @@ def contrasts(
 
     Notes
     -----
-    A gap is taken inside each (activity, seed) where both images exist, then averaged over seeds, then over
-    activities.
+    A gap is taken within each (activity, seed) that has both images, then averaged over seeds, then over activities.
 
     References
     ----------
@@ -120,12 +119,12 @@ def contrasts(
 def net_of_placebo(
     similarity: pd.DataFrame, groups: Sequence[str], placebos: Sequence[str], resampling: Resampling
 ) -> pd.DataFrame:
-    """What a group's modifier did to the similarity beyond what any modifier does.
+    """Effect of a group's modifier on the similarity beyond the effect of any modifier.
 
     For each activity a and seed s the value is ``sim(a, s, group) - mean over placebos of sim(a, s,
-    placebo)``: the placebo has as many tokens and no age, so a negative value is the part of the distance to
-    neutral that is owed to age itself. A contrast between two groups needs no such correction, because the
-    placebo cancels in it.
+    placebo)``. A placebo has the same number of tokens but states no age, so a negative value is the part of the
+    distance to neutral that is due to age itself. A contrast between two groups needs no such correction, because the
+    placebo cancels out.
 
     Parameters
     ----------
@@ -158,7 +157,7 @@ def by_category(
     pairs: Sequence[tuple[str, str]],
     resampling: Resampling,
 ) -> pd.DataFrame:
-    """Contrasts inside each category of activities, ranked from the largest gap.
+    """Contrasts within each category of activities, ranked from the largest gap.
 
     Returns
     -------
@@ -181,7 +180,7 @@ def by_category(
 def by_activity(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, confidence: float) -> pd.DataFrame:
     """Contrasts of single activities over their seeds, ranked from the largest gap.
 
-    Seeds are few, so the interval and the test are Student's t over seeds: they say how sure the gap of
+    There are few seeds, so the interval and the test are Student's t over seeds. They say how certain the gap of
     *this* activity is, and nothing about other activities.
 
     Returns
@@ -280,16 +279,16 @@ def equivalence(
     Parameters
     ----------
     margin : float
-        Positive. In floor-to-ceiling units when ``reference`` is given, because cosines of different spaces
-        have different scales; otherwise in units of similarity.
+        Positive. In floor-to-ceiling units if ``reference`` is given, because cosines are on different scales in
+        different spaces; otherwise in units of similarity.
     confidence : float
-        1 - alpha; the interval shown is the one at 1 - 2 alpha that decides the test.
+        1 - alpha; the interval shown is the 1 - 2 alpha interval that decides the test.
 
     Returns
     -------
     DataFrame
         dataset, space, metric, contrast, n, n_seeds, estimate, low, high, margin (in units of similarity), p,
-        p_adjusted (Holm), equivalent (null where it cannot be said), method, note.
+        p_adjusted (Holm), equivalent (null if it cannot be decided), method, note.
 
     References
     ----------
@@ -333,7 +332,7 @@ def _tested(frame: pd.DataFrame, by: list[str], resampling: Resampling) -> pd.Da
 
 
 def _spearman_rows(ranks: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Spearman's rho of each row with the predicted ranks; NaN for a row that is all ties."""
+    """Spearman's rho of each row with the predicted ranks; NaN for a row whose values are all tied."""
     centred, target = ranks - ranks.mean(1, keepdims=True), predicted - predicted.mean()
     norm = np.sqrt((centred**2).sum(1) * (target**2).sum())
     return np.divide(centred @ target, norm, out=np.full(len(ranks), np.nan), where=norm > 0)

@@ -1,8 +1,7 @@
 """Bootstrap and permutation over activities, for many columns at once.
 
-A column is one number per activity (a seed-averaged gap in one space, say). All columns with the same
-activities share their resamples, so that a table of hundreds of cells costs one matrix product instead of one
-loop per cell.
+A column has one number per activity, such as a seed-averaged gap in one space. All columns with the same activities
+share their resamples, so a table of hundreds of cells costs one matrix product instead of one loop per cell.
 """
 
 from collections.abc import Iterator
@@ -12,15 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-# Weights made at once. Half a megabyte stays in the cache; large arrays cost page faults.
+# Weights generated at once. Half a megabyte stays in the cache; large arrays cause page faults.
 BLOCK_CELLS = 1 << 16
-# Differences below this share of a column's scale are rounding, not data: equal values must count as ties.
+# Differences below this share of a column's scale are rounding errors, and such values must count as ties.
 ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are bootstrapped and differences tested (docs/method.md section 6).
+    """Parameters of bootstrap intervals and permutation tests (docs/method.md section 6).
 
     Attributes
     ----------
@@ -31,7 +30,7 @@ class Resampling:
     confidence : float
         Coverage of the intervals, in (0, 1).
     seed : int
-        Draws depend on it and on the number of activities only: columns with as many activities share them.
+        Draws depend only on the seed and the number of activities, so columns with equally many activities share them.
 
     Examples
     --------
@@ -48,12 +47,13 @@ class Resampling:
     seed: int
 
     def weights(self, n: int) -> Iterator[tuple[slice, np.ndarray]]:
-        """Draw how often each of ``n`` units occurs in each bootstrap resample, in blocks.
+        """Draw the number of times that each of ``n`` units occurs in each bootstrap resample, in blocks.
 
         Yields
         ------
         slice, ndarray of shape (block, n)
-            The resamples of this block and their counts; every row sums to ``n``. The blocks do not change the draws.
+            The resamples in this block and their counts; every row sums to ``n``. The size of blocks does not affect
+            the draws.
         """
         rng = np.random.default_rng([self.seed, n])
         for block in _blocks(self.resamples, n):
@@ -111,13 +111,13 @@ def bca_limits(
     replicates : ndarray of shape (k, resamples)
         The statistic on each resample.
     influence : ndarray of shape (n, k)
-        Any multiple of ``mean(jackknife) - jackknife``; for a mean, the centred data. Gives the acceleration.
+        Any multiple of ``mean(jackknife) - jackknife``, such as the centred data for a mean. Determines the
+        acceleration.
     confidence : float
         In (0, 1).
     expand : bool
-        Widen the nominal level to that of a t interval, so that few activities do not make intervals that are
-        too short. The bootstrap variance of a mean is (n - 1) / n of the unbiased one and its quantiles are
-        normal.
+        Widen the nominal level to that of a t interval, because otherwise intervals would be too short for few
+        activities: the bootstrap variance of a mean is (n - 1) / n of the unbiased one, and its quantiles are normal.
 
     Returns
     -------
@@ -180,14 +180,14 @@ def column_means(values: np.ndarray) -> Means:
 def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool = True) -> Means:
     """Means over activities with BCa bootstrap intervals.
 
-    Activities are resampled; each brings the average over its own seeds, which are nested in it. Their
-    variance is then part of the variance between activities, and resampling seeds again inside each activity
-    would count it twice (Davison and Hinkley 1997, section 3.8).
+    Activities are resampled, each with the average over its own seeds, which are nested in it. The variance of seeds
+    is then part of the variance between activities, and resampling seeds within each activity would count it twice
+    (Davison and Hinkley 1997, section 3.8).
 
     Parameters
     ----------
     values : ndarray of shape (n_activities, n_columns)
-        Not finite where an activity has no value: each column is resampled over its own activities only.
+        Not finite where an activity has no value; each column is resampled only over its own activities.
     resampling : Resampling
     expand : bool
         See `bca_limits`.

@@ -14,16 +14,16 @@ def specification_curve(
     pair: tuple[str, str],
     resampling: Resampling,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One contrast in every space x metric x template x seed subset, and how far these agree.
+    """One contrast for every space x metric x template x seed subset, and the agreement between them.
 
     Parameters
     ----------
     similarity : DataFrame
-        The long similarity table; a column template is one more choice.
+        The long similarity table; a column ``template``, if present, is one more choice.
     pair : (group, group)
         The contrast.
     resampling : Resampling
-        Of the bootstrap of each specification and of the sign flips of the joint test.
+        Parameters of the bootstrap of each specification and of the sign flips of the joint test.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def specification_curve(
 def _seed_subsets(gaps: pd.DataFrame) -> pd.DataFrame:
     """The rows of each seed subset, labelled: all, the two halves, and every single seed.
 
-    Prompts have none (-1 in the table): all is their only subset.
+    Prompts have no seeds (-1 in the table), so ``all`` is their only subset.
     """
     seeded = gaps[gaps["seed"] >= 0]
     seeds = sorted(seeded["seed"].unique())

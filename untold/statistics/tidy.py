@@ -1,4 +1,4 @@
-"""From the long similarity table to activities x cells and back to a tidy table of results."""
+"""Reshape the long similarity table to activities x cells, and results back to a tidy table."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,7 +15,7 @@ BCA = "BCa bootstrap over activities"
 
 
 def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Gaps inside each (activity, seed): what is common to both images cancels before anything is averaged.
+    """Gaps within each (activity, seed), so that anything common to both images cancels before averaging.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> p
 
 
 def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Iterable[str]) -> pd.DataFrame:
-    """One row per key, one column per group; NaN where an image is missing, an error where one is double."""
+    """One row per key and one column per group; NaN for a missing image, an error for a duplicate."""
     keys = list(keys)
     indexed = similarity[similarity["group"].isin(list(groups))].set_index([*keys, "group"])["value"]
     indexed = indexed.astype(float)
@@ -57,7 +57,7 @@ def by_group(similarity: pd.DataFrame, keys: Sequence[str], groups: Iterable[str
 
 
 def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, pd.Series]:
-    """Average values over seeds and spread them as activities x cells.
+    """Average values over seeds and arrange them as activities x cells.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, 
         distinct seeds with a value in each cell.
     """
     by = list(by)
-    # Sorting first makes sums, and so the last bit of every result, independent of the order of rows.
+    # Sorting first makes sums, and thus the last bit of every result, independent of the order of rows.
     frame = frame.sort_values([*by, "activity_id", "seed"], kind="stable").astype({"value": float})
     matrix = frame.groupby([*by, "activity_id"], observed=True)["value"].mean().unstack(by).sort_index(axis=0)
     matrix = matrix.sort_index(axis=1)
@@ -76,7 +76,7 @@ def seed_average(frame: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, 
 
 
 def tabulate(matrix: pd.DataFrame, seeds: pd.Series | None, means: Means) -> pd.DataFrame:
-    """The key columns of a matrix beside its n, n_seeds, estimate, low and high."""
+    """The key columns of a matrix together with its n, n_seeds, estimate, low and high."""
     frame = matrix.columns.to_frame(index=False)
     frame["n"] = means.n
     if seeds is not None:
@@ -85,7 +85,7 @@ def tabulate(matrix: pd.DataFrame, seeds: pd.Series | None, means: Means) -> pd.
 
 
 def notes(means: Means) -> np.ndarray:
-    """Why a cell has no interval; empty where it has one."""
+    """The reason why a cell has no interval; empty if it has one."""
     return np.select(
         [means.n == 0, means.n == 1, means.constant],
         [
@@ -98,7 +98,7 @@ def notes(means: Means) -> np.ndarray:
 
 
 def adjust(frame: pd.DataFrame, by: Sequence[str], method: str, family: pd.Series | None = None) -> pd.Series:
-    """Adjusted p-values inside each group of ``by``; NaN stays NaN and does not count.
+    """Adjusted p-values within each group of ``by``; NaN stays NaN and does not count.
 
     Parameters
     ----------

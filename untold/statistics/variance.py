@@ -1,4 +1,4 @@
-"""Where the variance of similarities comes from, and how many seeds a study needs (docs/method.md section 6)."""
+"""Variance components of similarities, and the number of seeds a study needs (docs/method.md section 6)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ ACTIVITY, SEED, INTERACTION, RESIDUAL = "activity", "seed", "activity x seed", "
 COMPONENTS = (ACTIVITY, SEED, INTERACTION, RESIDUAL)
 ALL_GROUPS = "all groups"
 CONFOUNDED = "in the residual: one gap per activity and seed"
-# Beyond this many seeds "more seeds" is not an answer any more.
+# Beyond this number of seeds, "more seeds" is no longer a useful answer.
 MOST_SEEDS = 10_000
 
 
@@ -23,14 +23,14 @@ def variance_components(
     pairs: Sequence[tuple[str, str]],
     resampling: Resampling,
 ) -> pd.DataFrame:
-    """Variance of similarities and of gaps between activities, seeds, activity x seed, and residual.
+    """Variance components of similarities and gaps: activity, seed, activity x seed, and residual.
 
-    The row ``contrast = all groups`` takes the groups of one (activity, seed) as replicates around fixed
-    group means, so that activity x seed (what a neutral image shares with all its comparisons) has a
-    component of its own. A gap exists once per (activity, seed): there activity x seed and residual are one.
+    The row ``contrast = all groups`` treats the groups of one (activity, seed) as replicates around fixed
+    group means, so activity x seed (what a neutral image shares with all its comparisons) has a component of
+    its own. A gap exists only once per (activity, seed), so there activity x seed is part of the residual.
 
-    Estimates are Henderson's method I, which is the analysis of variance when nothing is missing and stays
-    unbiased when images are; negative estimates are set to zero.
+    Estimates use Henderson's method I, which equals the analysis of variance for complete data and stays unbiased if
+    images are missing; negative estimates are set to zero.
 
     Parameters
     ----------
@@ -75,17 +75,16 @@ def variance_components(
 def seeds_needed(
     components: pd.DataFrame, *, width: float, confidence: float, reference: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """How many seeds give an interval of a wanted width.
+    """Number of seeds needed for a given interval width.
 
     Parameters
     ----------
     components : DataFrame
         From `variance_components`.
     width : float
-        Wanted full width, in floor-to-ceiling units when ``reference`` is given, otherwise in units of
-        similarity.
+        Target full width, in floor-to-ceiling units if ``reference`` is given, otherwise in units of similarity.
     confidence : float
-        Of the interval.
+        Confidence level of the interval.
     reference : DataFrame, optional
         Floors and ceilings; see `untold.similarity.reference`.
 
@@ -99,9 +98,9 @@ def seeds_needed(
     Notes
     -----
     The mean over n activities has variance ``(activity + residual / S) / n + seed / S``; one activity has
-    ``(seed + residual) / S``. Widths use Student's t. The seed term is what all activities share when every
-    activity uses the same noise. It counts only where its interval excludes zero: with noise of its own per
-    activity it is zero, and its estimate, cut at zero, would promise intervals wider than they will be.
+    ``(seed + residual) / S``. Widths use Student's t. The seed term is what all activities have in common if they
+    use the same noise. It counts only if its interval excludes zero: if each activity has its own noise it is zero,
+    and its estimate, truncated at zero, would predict intervals that are too wide.
 
     References
     ----------
@@ -150,7 +149,7 @@ def estimate_components(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _sums(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """What method I needs of each set of weighted activities, by name.
+    """The sums that method I needs for each set of weighted activities, by name.
 
     With n images, n_a of an activity, n_s of a seed and n_as of both, and the values' sums S likewise: ``n`` and
     ``sum``; the squares of sums ``t_a`` (S_a^2 / n_a over activities), ``t_s``, ``t_as``, ``t_0`` (every image is its
@@ -173,7 +172,7 @@ def _sums(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
         "n_as^2": (counts**2).sum(1),
         "c_a": _over((counts**2).sum(1), n_a),
     }
-    # Everything is a weighted sum over activities, so that one product serves all sets.
+    # Everything is a weighted sum over activities, so one product serves all sets.
     product = weights @ np.column_stack([*of_activity.values(), counts, totals, counts**2])
     sums = dict(zip(of_activity, product.T, strict=False))
     n_s, sum_s, square_s = np.split(product[:, len(of_activity) :], 3, axis=1)
@@ -187,7 +186,7 @@ def _sums(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _equations(sums: dict[str, np.ndarray], replicates: int) -> tuple[np.ndarray, np.ndarray]:
-    """Method I's equations: what differences of squares of sums are expected to be, and what they are.
+    """The equations of method I: expected and observed differences of squares of sums.
 
     Searle, Casella and McCulloch 1992, chapter 5. In E[t_a] the activity's variance counts n times, that of seeds and
     cells c_a times, and the residual's once per activity; in E[t_s] likewise; in E[t_as] all three n times; in
@@ -216,7 +215,7 @@ def _equations(sums: dict[str, np.ndarray], replicates: int) -> tuple[np.ndarray
 
 
 def _over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """Quotient, zero where nothing was counted."""
+    """Quotient; zero where the denominator is zero."""
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
@@ -241,7 +240,7 @@ def _summary(raw: np.ndarray, n_seeds: int) -> np.ndarray:
 
 
 def _hindrance(cube: np.ndarray) -> str:
-    """Why a cube has no components; empty when it has."""
+    """The reason why a cube has no components; empty if it has."""
     if cube.shape[0] < 2:
         return "fewer than two activities: no components"
     if cube.shape[1] < 2:
@@ -254,7 +253,7 @@ def _hindrance(cube: np.ndarray) -> str:
 
 
 def _replicates(cubes: list[np.ndarray], resampling: Resampling) -> dict[int, np.ndarray]:
-    """Bootstrap summaries of each cube, by its identity; cubes of as many activities share their draws."""
+    """Bootstrap summaries of each cube, by its identity; cubes with equally many activities share their draws."""
     drawn = {id(cube): np.empty((resampling.resamples, 6)) for cube in cubes}
     for n in sorted({len(cube) for cube in cubes}):
         for block, weights in resampling.weights(n):

@@ -1,4 +1,4 @@
-"""The table of daily activities."""
+"""Read and filter the table of daily activities."""
 
 import csv
 import unicodedata
@@ -10,12 +10,12 @@ from untold.study.schema_base import ConfigError
 from untold.study.schema_prompts import Activities
 
 COLUMNS = ["id", "activity", "category", "lexicon_code", "miniature"]
-LONGEST = 300  # characters; text encoders read about 77 tokens
+LONGEST = 300  # characters; text encoders read at most about 77 tokens
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One row: an identity, the phrase that completes "a person ...", and its category."""
+    """One row of the table: an id, the phrase that completes "a person ...", and its category."""
 
     id: str
     activity: str
@@ -24,13 +24,13 @@ class Activity:
 
 
 def read_activities(path: Path) -> list[Activity]:
-    """Read and check the whole table.
+    """Read and validate the whole table.
 
     Raises
     ------
     ConfigError
-        Naming file, line and remedy: a missing file or column, a repeated id or activity, an id that is no slug, an
-        activity that is empty, of several lines or too long.
+        If the file or a column is missing, an id or activity is repeated, an id is not a slug, or an activity is empty,
+        too long or spans several lines. The message names file, line and remedy.
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
@@ -49,7 +49,7 @@ def read_activities(path: Path) -> list[Activity]:
             raise ConfigError(f"{path}:{line}: {problem}")
         for value in (row["id"], row["activity"].casefold()):
             if value in seen and seen[value] != line:
-                raise ConfigError(f"{path}:{line}: {value!r} stands in line {seen[value]} already; remove one")
+                raise ConfigError(f"{path}:{line}: {value!r} is already on line {seen[value]}; remove one of them")
             seen[value] = line
         activities.append(Activity(row["id"], row["activity"], row["category"], row["miniature"] == "true"))
     return activities
@@ -57,28 +57,28 @@ def read_activities(path: Path) -> list[Activity]:
 
 def _problem(row: dict[str, str | None]) -> str | None:
     if None in row or None in row.values():
-        return f"a row has {len(COLUMNS)} cells; quote cells that contain a comma"
+        return f"must have {len(COLUMNS)} cells; quote cells that contain a comma"
     if not is_slug(row["id"]):
-        return f"id {row['id'][:40]!r}: use lower-case letters, digits and single hyphens, at most 80"
+        return f"id {row['id'][:40]!r}: use at most 80 lower-case letters, digits and single hyphens"
     text = row["activity"]
     if not text.strip() or len(text) > LONGEST:
-        return f"activity of {row['id']}: 1 to {LONGEST} characters, not {len(text)}"
+        return f"activity of {row['id']}: must have 1 to {LONGEST} characters, not {len(text)}"
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        return f"activity of {row['id']}: has a line break or control character; a prompt is one line"
+        return f"activity of {row['id']}: contains a line break or control character; remove it"
     if not row["category"].strip():
-        return f"category of {row['id']} is empty"
+        return f"category of {row['id']}: is empty; fill it in"
     if row["miniature"] not in ("true", "false"):
-        return f"miniature of {row['id']}: true or false, not {row['miniature'][:40]!r}"
+        return f"miniature of {row['id']}: must be true or false, not {row['miniature'][:40]!r}"
     return None
 
 
 def select(activities: list[Activity], choice: Activities) -> list[Activity]:
-    """The rows that a dataset uses, in the table's order.
+    """The rows that a dataset uses, in the order of the table.
 
     Raises
     ------
     ConfigError
-        If a category is unknown or nothing is left.
+        If a category is unknown or no row is left.
     """
     known = {activity.category for activity in activities}
     for category in choice.categories or []:
@@ -93,5 +93,7 @@ def select(activities: list[Activity], choice: Activities) -> list[Activity]:
         and (choice.categories is None or activity.category in choice.categories)
     ][: choice.limit]
     if not chosen:
-        raise ConfigError(f"{choice.file}: no activity is left; widen activities.miniature, categories or limit")
+        raise ConfigError(
+            f"{choice.file}: no activity matches the configuration; relax activities.miniature or categories"
+        )
     return chosen

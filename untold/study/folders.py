@@ -7,11 +7,11 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif"
 
 
 def list_images(folder: Path | str) -> list[str]:
-    r"""List what looks like an image below a folder, whatever the file system holds.
+    r"""List the files below a folder that look like images.
 
-    Links to folders are not entered, so loops end; the link itself is listed, as is a folder that cannot be
-    read, and :func:`index` rejects both with the reason. A name that is not UTF-8 is listed with its bytes
-    escaped (``caf\xe9.jpg``), since no table can hold it.
+    Links to folders are not followed, so there are no loops. The link itself is listed, as is a folder that cannot be
+    read, and :func:`index` rejects both with a reason. A name that is not UTF-8 is listed with its bytes escaped
+    (``caf\xe9.jpg``), because no table can hold it.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def list_images(folder: Path | str) -> list[str]:
     Returns
     -------
     list of str
-        Unique paths relative to ``folder``, with ``/``, sorted by code point (the same in every locale).
+        Unique paths relative to ``folder``, with ``/`` as separator, sorted by code point (independent of locale).
 
     Raises
     ------
@@ -29,7 +29,7 @@ def list_images(folder: Path | str) -> list[str]:
     """
     root = os.fspath(folder)
     if not os.path.isdir(root):
-        raise NotADirectoryError(f"{root}: not a folder; name the folder that holds the images")
+        raise NotADirectoryError(f"{root}: is not a folder; give the folder that holds the images")
     found: list[str] = []
 
     def unreadable(error: OSError) -> None:
@@ -43,7 +43,7 @@ def list_images(folder: Path | str) -> list[str]:
     names = {name for name in found if _is_text(name)}
     for name in sorted(set(found) - names):
         escaped = os.fsencode(name).decode("utf-8", "backslashreplace")
-        while escaped in names:  # Another file may really have backslashes in its name.
+        while escaped in names:  # Another file's name may contain these very backslashes.
             escaped += "?"
         names.add(escaped)
     return sorted(name.replace(os.sep, "/") for name in names)

@@ -1,4 +1,4 @@
-"""Everything about a study that is known before any job runs: its activities, files, shards, spaces and models."""
+"""Everything known about a study before any job runs: its activities, files, shards, spaces and models."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ from untold.study.schema_datasets import FolderDataset, GeneratedDataset
 from untold.study.schema_encoders import Encoder, OpenClip, Timm, Vae
 from untold.study.schema_models import Source
 
-# Characters of a prompts job's settings, which travel on its command line; Linux takes 131 072 in one argument.
+# Characters. The settings of a prompts job are passed on its command line, where Linux allows 131 072 per argument.
 LONGEST_SETTINGS = 100_000
 PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of docs/method.md section 9
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -31,7 +31,7 @@ MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 
 @dataclass(frozen=True)
 class Space:
-    """Where the vectors of a space are: folder below the dataset, column, and what their keys identify."""
+    """Where the vectors of a space are stored: the folder below the dataset, their column, and their key column."""
 
     folder: str
     column: str = "vector"
@@ -39,25 +39,25 @@ class Space:
 
 
 class DatasetPlan(ABC):
-    """What one dataset consists of. A kind of dataset is one subclass.
+    """The contents of one dataset, with one subclass for each kind of dataset.
 
     Attributes
     ----------
     name : str
     groups : list of str
-        The marked groups, in the order of the axis; none where the images exist already.
+        The marked groups, in the order of the axis; empty for a folder of existing images.
     pairs : list of (str, str)
         Contrasts between groups, the main one first.
     attributes : list of str
-        Columns of the manifest that say who or what is shown.
+        Columns of the manifest that describe who or what an image shows.
     audited : dict
-        Label columns that zero-shot classifiers are compared with, with their two labels.
+        Label columns that zero-shot classifiers are compared with, and the two labels of each.
     predicted : dict
-        Attributes that only CLIP tells: the column's name, with attribute and first classifier.
+        Attributes known only from CLIP: from column name to attribute and first classifier.
     published : dict
-        Classifiers that are keyword pairs with published figures, with the pair's name.
+        Classifiers that are keyword pairs with published figures, and the name of each pair.
     max_pixels : int
-        Larger images are refused.
+        Images with more pixels are rejected.
     """
 
     groups: list[str]
@@ -70,6 +70,7 @@ class DatasetPlan(ABC):
 
     def __init__(self, name: str, settings: GeneratedDataset | FolderDataset, study: Study):
         self.name = name
+        self.settings = settings
         self.study = study
         self._chosen = settings.encoders or list(study.encoders)
 
@@ -80,20 +81,20 @@ class DatasetPlan(ABC):
 
     @abstractmethod
     def covered(self, shard: str) -> list[str]:
-        """The shards of manifests that an embedding shard reads."""
+        """The shards of images that an embedding shard reads."""
 
     def shards(self, folder: str) -> list[str]:
-        """Names of the files in one folder of the dataset, such as ``images`` or ``embeddings/clip``."""
+        """Names of the shards in one folder of the dataset, such as ``images`` or ``embeddings/clip``."""
         return self.embedding_shards
 
     def encoders(self, *kinds: type) -> dict[str, Encoder]:
-        """The encoders that the images pass through, of the given kinds (all when none is given)."""
+        """The encoders that embed the images, restricted to the given kinds (all when none is given)."""
         encoders = {name: encoder for name, encoder in self.study.encoders.items() if name in self._chosen}
         return {name: encoder for name, encoder in encoders.items() if isinstance(encoder, kinds or object)}
 
     @cached_property
     def image_spaces(self) -> dict[str, str]:
-        """The space that each encoder's image vectors make."""
+        """The space of each encoder's image vectors."""
         encoders = self.encoders().items()
         return {name: f"{name}_image" if isinstance(encoder, OpenClip) else name for name, encoder in encoders}
 
@@ -109,7 +110,7 @@ class DatasetPlan(ABC):
 
     @property
     def texts(self) -> list[str]:
-        """Encoders that embed prompts too."""
+        """Encoders that also embed prompts."""
         return list(self.encoders(OpenClip))
 
     @property
@@ -120,16 +121,16 @@ class DatasetPlan(ABC):
     @property
     @abstractmethod
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:
-        """Zero-shot classifiers by attribute and name; none where the configuration asks for none."""
+        """Zero-shot classifiers by attribute and name; empty if none is configured."""
 
     @property
     def predictor(self) -> str | None:
-        """The encoder whose zero-shot predictions the analyses use: the first that reads prompts."""
+        """The encoder whose zero-shot predictions the analyses use: the first that embeds prompts."""
         return self.texts[0] if self.classifiers else None
 
     @property
     def main_classifier(self) -> tuple[str, str] | None:
-        """What a labelled folder's answer is about: its first audited attribute and that one's first classifier."""
+        """First audited attribute and its first classifier, the subject of a labelled folder's headline."""
         for attribute in self.audited:
             return attribute, next(iter(self.classifiers[attribute]))
         return None
@@ -137,36 +138,37 @@ class DatasetPlan(ABC):
     @property
     @abstractmethod
     def balanced(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
-        """Attributes that the keep-list equalises: columns of the manifest, and predicted ones."""
+        """Attributes that the keep-list equalises: columns of the manifest, and predicted attributes."""
 
     @property
     @abstractmethod
     def traits(self) -> set[Trait]:
-        """What this kind of dataset has, for the catalogues of tables and figures."""
+        """Traits of this kind of dataset, which decide its tables and figures."""
 
     @property
     def scope(self) -> Scope:
-        """Which tables and figures the dataset has."""
+        """The scope that decides which tables and figures the dataset has."""
         held: set[Trait] = {"several spaces"} if len(self.picture_spaces) > 1 else set()
         return Scope(frozenset(self.traits | held), list(self.spaces), self.picture_spaces, self.scored)
 
     @property
     def scored(self) -> list[str]:
-        """Encoders that score how well an image shows its prompt; none where there are no prompts."""
+        """Encoders that score how well an image shows its prompt; empty if there are no prompts."""
         return []
 
     @property
     def axis(self) -> list[str]:
-        """The groups with neutral first; empty where there are none."""
+        """Neutral followed by the groups; empty if there are no groups."""
         return ["neutral", *self.groups] if self.groups else []
 
 
 class GeneratedPlan(DatasetPlan):
-    """A dataset of images made from prompts."""
+    """A dataset of images generated from prompts."""
+
+    settings: GeneratedDataset
 
     def __init__(self, name: str, settings: GeneratedDataset, study: Study):
         super().__init__(name, settings, study)
-        self.settings = settings
         self.groups = list(settings.prompts.groups)
         self.attributes = ["group", "category"]
         self.audited, self.predicted, self.published = {}, {}, {}
@@ -174,30 +176,30 @@ class GeneratedPlan(DatasetPlan):
         self._check_shards()
 
     def _check_shards(self) -> None:
-        """Every shard's activities must fit the command line of its prompts job."""
+        """Check that the activities of every shard fit on the command line of its prompts job."""
         room = LONGEST_SETTINGS - len(shlex.quote(canonical_json(self.settings.prompts.model_dump())))
         if room < LONGEST_SETTINGS // 2:
             raise ConfigError(
-                f"datasets.{self.name}.prompts: the templates are too long together; shorten or remove some"
+                f"datasets.{self.name}.prompts: the templates are too long in total; shorten or remove some"
             )
         shards = self.synthesis.values()
         longest = max(len(shlex.quote(canonical_json([vars(activity) for activity in shard]))) for shard in shards)
         if longest > room:
             wanted = self.settings.shards.synthesis * longest // room + 1
             raise ConfigError(
-                f"datasets.{self.name}.shards.synthesis: the activities of a shard take {longest} characters, {room} "
-                f"fit; set {wanted} or more"
+                f"datasets.{self.name}.shards.synthesis: the activities of a shard take {longest} characters, only "
+                f"{room} fit; set it to {wanted} or more"
             )
 
     @cached_property
     def activities(self) -> list[Activity]:
-        """What the persons do."""
+        """The activities of the people in the images."""
         choice = self.settings.activities
         return select(read_activities(find(choice.file)), choice)
 
     @cached_property
     def synthesis(self) -> dict[str, list[Activity]]:
-        """Activities by synthesis shard; shards without any are left out."""
+        """Activities by synthesis shard; empty shards are left out."""
         count = self.settings.shards.synthesis
         shards: dict[str, list[Activity]] = {}
         for activity in self.activities:
@@ -219,7 +221,7 @@ class GeneratedPlan(DatasetPlan):
         return list(self.synthesis) if folder in ("prompts", "images", "latents") else self.embedding_shards
 
     def encoders(self, *kinds: type) -> dict[str, Encoder]:
-        """Generated images have their sampler's latents and no VAE pass (docs/method.md section 2)."""
+        """All but VAE encoders: generated images already have the sampler's latents (docs/method.md section 2)."""
         encoders = super().encoders(*kinds)
         return {name: encoder for name, encoder in encoders.items() if not isinstance(encoder, Vae)}
 
@@ -230,7 +232,7 @@ class GeneratedPlan(DatasetPlan):
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
-        """Those of the configuration, or first against last group and the rest."""
+        """The configured contrasts, or all pairs of groups, starting with the first against the last."""
         if self.study.inference.contrasts:
             return [(first, second) for first, second in self.study.inference.contrasts]
         main = (self.groups[0], self.groups[-1])
@@ -238,7 +240,7 @@ class GeneratedPlan(DatasetPlan):
 
     @property
     def original_rows(self) -> list[tuple[str, str, str]]:
-        """Label, space and metric of the original study's rows: prompts first, the patch similarities last."""
+        """Label, space and metric of each row of the original study's table: prompts first, patch similarities last."""
         texts = [space for space in self.spaces if space not in self.picture_spaces]
         rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
         rows += [(space.replace("_image", " images"), space, "cosine") for space in self.picture_spaces]
@@ -254,22 +256,28 @@ class GeneratedPlan(DatasetPlan):
         return self.texts
 
     @property
+    def planted_files(self) -> list[str]:
+        """The table of known shares, of a model whose bias was planted."""
+        return [self.settings.planted] if self.settings.planted else []
+
+    @property
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:
-        """One, that tells the groups."""
+        """A single classifier, for the group."""
         return {"group": {"group": self.settings.zero_shot}} if self.settings.zero_shot else {}
 
     @property
     def balanced(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
-        """The group asked for; categories are of activities, not of people."""
+        """Only the requested group, because categories describe activities, not people."""
         return ["group"], {}
 
 
 class FolderPlan(DatasetPlan):
-    """A dataset of images that exist."""
+    """A dataset of existing images."""
+
+    settings: FolderDataset
 
     def __init__(self, name: str, settings: FolderDataset, study: Study):
         super().__init__(name, settings, study)
-        self.settings = settings
         self.groups, self.pairs = [], []
         self.attributes = settings.columns
         self.audited = {
@@ -284,28 +292,28 @@ class FolderPlan(DatasetPlan):
         }
         self.max_pixels = settings.max_pixels
         if not self.files:
-            raise ConfigError(f"datasets.{name}.path: {settings.path} holds no image")
+            raise ConfigError(f"datasets.{name}.path: {settings.path} contains no images; add some or change the path")
 
     @cached_property
     def files(self) -> dict[str, int]:
-        """Images by relative path, with their size in bytes."""
+        """Size in bytes of each image, by relative path."""
         folder = find(self.settings.path)
-        if not os.path.isdir(folder):  # unlike Path.is_dir, also for names that no file system takes
-            raise ConfigError(f"datasets.{self.name}.path: no folder {folder}; name the folder that holds the images")
+        if not os.path.isdir(folder):  # unlike Path.is_dir, this also works for names that no file system accepts
+            raise ConfigError(f"datasets.{self.name}.path: no folder {folder}; give the folder that holds the images")
         return {file: _size(folder / file) for file in list_images(folder)}
 
     def _shard(self, file: str) -> str:
         return shard_name(shard_index(file, self.settings.shards), self.settings.shards)
 
     def fingerprint(self, shard: str) -> str:
-        """Digest of the names and sizes of a shard's files: a touched file changes nothing, a new one does."""
+        """Digest of the names and sizes of a shard's files, unaffected by modification times."""
         return digest({file: size for file, size in self.files.items() if self._shard(file) == shard})
 
     @property
     def names(self) -> str | None:
-        """Digest of all file names of a folder whose labels are matched by name.
+        """Digest of all file names if labels are matched by file name, else None.
 
-        A new file can make a name ambiguous, or a label common, for any other file.
+        A new file can make another file's name ambiguous, or a label common enough to be used.
         """
         return digest(list(self.files)) if self.settings.labels or self.settings.open_images else None
 
@@ -318,7 +326,7 @@ class FolderPlan(DatasetPlan):
 
     @property
     def label_files(self) -> list[str]:
-        """Tables of labels that people wrote."""
+        """Tables of labels supplied by the user."""
         if published := self.settings.open_images:
             return [published.labels, published.descriptions]
         return [self.settings.labels.file] if self.settings.labels else []
@@ -345,7 +353,7 @@ class FolderPlan(DatasetPlan):
 
     @property
     def published(self) -> dict[str, str]:  # type: ignore[override]
-        """Of a UTKFace folder only: its gender is what the published figures are about."""
+        """Only for a UTKFace folder, because the published figures are about its gender labels."""
         if not self.settings.utkface:
             return {}
         pairs = {
@@ -357,7 +365,7 @@ class FolderPlan(DatasetPlan):
 
 
 class Plan:
-    """A checked study together with what its configuration points to on disk.
+    """A validated study together with the files on disk that its configuration refers to.
 
     Attributes
     ----------
@@ -367,7 +375,7 @@ class Plan:
     Raises
     ------
     ConfigError
-        When a table, model folder or image folder is missing or unusable; the message names key and remedy.
+        If a table, model folder or image folder is missing or unusable. The message names the key and the remedy.
     """
 
     def __init__(self, study: Study):
@@ -386,35 +394,35 @@ class Plan:
 
     @property
     def generated(self) -> dict[str, GeneratedPlan]:
-        """The datasets of images made from prompts."""
+        """The datasets of generated images."""
         return {name: plan for name, plan in self.datasets.items() if isinstance(plan, GeneratedPlan)}
 
     @property
     def folders(self) -> dict[str, FolderPlan]:
-        """The datasets of images that exist."""
+        """The datasets of existing images."""
         return {name: plan for name, plan in self.datasets.items() if isinstance(plan, FolderPlan)}
 
     @property
     def sources(self) -> dict[str, Source]:
-        """Where the weights of each model come from, by the model's key in the configuration."""
+        """Source of each model's weights, by the model's key in the configuration."""
         sources = {f"models.{name}": model.source for name, model in self.study.models.items()}
         sources |= {f"models.{name}.vae": model.vae for name, model in self.study.models.items() if model.vae}
         return sources | {f"encoders.{name}": encoder.source for name, encoder in self.study.encoders.items()}
 
     @property
     def hub_sources(self) -> list[Source]:
-        """Models that fetch_model brings."""
+        """Sources that fetch_model downloads."""
         return [source for source in self.sources.values() if source.repository]
 
 
 def identity(source: Source) -> str:
-    """What a model is, whatever its place: the pinned revision, or a digest of the local files' content."""
+    """Identity of a model, independent of its location: the pinned revision, or a digest of the local files."""
     return f"{source.repository}@{source.revision}" if source.repository else _content(source.folder)
 
 
 @cache
 def local_files(folder: str) -> list[str]:
-    """Files of a local model."""
+    """All files of a local model, sorted."""
     return sorted(file.as_posix() for file in Path(folder).rglob("*") if file.is_file())
 
 
@@ -431,15 +439,15 @@ def _check_source(key: str, source: Source) -> None:
         return
     folder = Path(source.folder)
     if not os.path.isdir(folder):
-        raise ConfigError(f"{key}.path: no folder {folder}; put the model there or name a repository and revision")
+        raise ConfigError(f"{key}.path: no folder {folder}; put the model there or give a repository and revision")
     if not any(folder.rglob("*.safetensors")):
         pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
         what = "only pickled weights, which are refused" if pickled else "no weights"
-        raise ConfigError(f"{key}.path: {folder} holds {what}; it needs .safetensors files")
+        raise ConfigError(f"{key}.path: {folder} contains {what}; add .safetensors files")
 
 
 def _size(path: Path) -> int:
     try:
         return os.stat(path).st_size
     except OSError:
-        return -1  # a broken link: index_images lists it with the reason
+        return -1  # a broken link: index_images rejects it with a reason

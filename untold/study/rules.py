@@ -1,4 +1,4 @@
-"""What the rules ask about a study: files, names and settings, as ordinary functions."""
+"""Functions for the rules: the files and names of a study."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def as_json(choose: Callable[[Wildcards], Mapping[str, Any]]) -> Callable[[Wildc
 
 
 def code_of(root: Path) -> Callable[..., Callable[[Wildcards], str]]:
-    """The function by which rules state the code that they depend on.
+    """Create the function that gives a rule's ``code`` param.
 
     Returns
     -------
@@ -104,6 +104,41 @@ def dataset_outputs(plan: Plan, dataset: str) -> list[str]:
         f"{results}/{dataset}/projections.parquet",
         *(f"{stem}.{kind}" for stem in figure_stems(plan, dataset) for kind in ("svg", "png")),
     ]
+
+
+def study_outputs(plan: Plan) -> list[str]:
+    """Everything that the default target makes."""
+    return [
+        *(file for name in plan.datasets for file in dataset_outputs(plan, name)),
+        f"{plan.study.results}/report.html",
+    ]
+
+
+def page_files(plan: Plan) -> dict[str, dict[str, list[str]]]:
+    """What the page reads, by option of its script and dataset."""
+    results = plan.study.results
+
+    def files_of(name: str) -> dict[str, list[str]]:
+        spaces = plan[name].spaces
+        return {
+            "tables": table_files(plan, name, tables.page_tables(plan[name].scope)),
+            "figures": [f"{stem}.svg" for stem in figure_stems(plan, name)],
+            "projections": [f"{results}/{name}/projections.parquet"],
+            "images": shard_files(plan, name, "images"),
+            "similarity": shard_files(plan, name, "similarity") if name in plan.generated else [],
+            "clusters": [f"{results}/{name}/clusters/{space}.parquet" for space in spaces],
+            "representatives": [f"{results}/{name}/representatives/{space}.parquet" for space in spaces],
+        }
+
+    read = {name: files_of(name) for name in plan.datasets}
+    return {option: {name: files[option] for name, files in read.items()} for option in next(iter(read.values()))}
+
+
+def crate_files(plan: Plan) -> list[str]:
+    """The tables, figures and page that the crate holds."""
+    read = page_files(plan)
+    files = [file for name in plan.datasets for file in read["tables"][name] + read["figures"][name]]
+    return [*files, f"{plan.study.results}/report.html"]
 
 
 def own_files(paths: Iterable[str]) -> list[str]:

@@ -8,20 +8,20 @@ from typing import TextIO
 
 
 def join_runs(folder: Path) -> TextIO:
-    """Count this process among the runs in a folder, and clear the locks of dead ones if it is the only one.
+    """Register this process as a live run in a folder; if it is the only one, clear the locks of dead runs.
 
-    Snakemake's locks are files, which survive a SIGKILL; the kernel's are gone with the process that held them. So
-    each run holds a shared kernel lock, and only one that can have it alone removes Snakemake's.
+    Snakemake's locks are files, which survive a SIGKILL; kernel locks vanish with the process that holds them. So
+    each run holds a shared kernel lock, and only a run that can take it exclusively removes Snakemake's locks.
 
     Parameters
     ----------
     folder : Path
-        Snakemake's own folder, ``.snakemake``.
+        Snakemake's folder, ``.snakemake``.
 
     Returns
     -------
     file
-        Keep it open for as long as the run lives.
+        The lock file. Keep it open for the life of the run.
     """
     folder.mkdir(exist_ok=True)
     alive = (folder / "alive").open("a", encoding="utf-8")
@@ -37,5 +37,5 @@ def join_runs(folder: Path) -> TextIO:
 
 
 def prefer_this_interpreter() -> None:
-    """Let ``python`` in a job's shell be the one that runs now, also when its environment is not activated."""
+    """Make ``python`` in a job's shell the current interpreter, even if its environment is not activated."""
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

@@ -1,4 +1,4 @@
-"""A study's whole configuration: cross-checks between sections, and one line of plain English per mistake.
+"""The configuration of a study: checks across its sections, and a one-line message for each mistake.
 
 ``config/schema.json`` and ``config/README.md`` are generated from these models (``make docs``).
 """
@@ -19,61 +19,60 @@ from untold.study.schema_report import Report
 
 
 class Study(Strict):
-    """One study: datasets, models, encoders and how they are analysed."""
+    """One study: its datasets, models and encoders, and how they are analysed."""
 
-    results: Folder = Field(description="Folder for everything made; two studies side by side need two.")
+    results: Folder = Field(description="Folder for all output; each study needs its own.")
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Sets of images, by name.")
     models: dict[Name, Model] = Field(default_factory=dict, description="Text-to-image models, by name.")
     encoders: dict[Name, Encoder] = Field(min_length=1, description="Image encoders, by name.")
     inference: Inference = Field(description="Intervals and tests.")
-    projections: Projections = Field(description="Maps.")
-    clusters: Clusters = Field(description="Clusters.")
-    report: Report = Field(description="The page.")
+    projections: Projections = Field(description="Two-dimensional maps.")
+    clusters: Clusters = Field(description="Clustering.")
+    report: Report = Field(description="The report page.")
 
     @model_validator(mode="after")
     def _cross_checks(self):
         for name in self.encoders:
             if name.endswith(("_text", "_image", "_mean")) or name == "latents":
-                raise ValueError(f"encoders.{name}: the ending is reserved for spaces; choose another name")
+                raise ValueError(f"encoders.{name}: this name is reserved for embedding spaces; choose another")
         for name, dataset in self.datasets.items():
             for encoder in dataset.encoders or []:
                 if encoder not in self.encoders:
                     near = did_you_mean(encoder, self.encoders)
-                    raise ValueError(f"datasets.{name}.encoders: {encoder} is not under encoders {near}")
+                    raise ValueError(f'datasets.{name}.encoders: there is no encoder "{encoder}" {near}')
             used = [self.encoders[encoder] for encoder in dataset.encoders or self.encoders]
             if dataset.zero_shot and not any(isinstance(encoder, OpenClip) for encoder in used):
                 raise ValueError(
-                    f"datasets.{name}.zero_shot: needs an encoder that reads prompts; add one of open_clip"
+                    f"datasets.{name}.zero_shot: needs an encoder that can embed text; add an open_clip encoder"
                 )
             if name in RESERVED:
-                raise ValueError(f"datasets.{name}: the folder {name} of the results is taken; choose another name")
+                raise ValueError(f"datasets.{name}: this name is reserved for a folder of results; choose another")
             if isinstance(dataset, GeneratedDataset):
                 if dataset.model not in self.models:
                     near = did_you_mean(dataset.model, self.models)
-                    raise ValueError(f"datasets.{name}.model: {dataset.model} is not under models {near}")
+                    raise ValueError(f'datasets.{name}.model: there is no model "{dataset.model}" {near}')
                 groups = {"neutral", *dataset.prompts.groups}
                 for pair in self.inference.contrasts or []:
                     for group in set(pair) - groups:
-                        raise ValueError(
-                            f"inference.contrasts: {group} is no group of datasets.{name} {did_you_mean(group, groups)}"
-                        )
+                        near = did_you_mean(group, groups)
+                        raise ValueError(f'inference.contrasts: datasets.{name} has no group "{group}" {near}')
         return self
 
 
 def parse_study(values: Mapping[str, Any], source: str) -> Study:
-    """Check a configuration.
+    """Validate a configuration.
 
     Parameters
     ----------
     values : mapping
-        What the YAML file holds.
+        Contents of the YAML file.
     source : str
-        Name of the file, for the messages.
+        Name of the file, for error messages.
 
     Raises
     ------
     ConfigError
-        One line per mistake: file, key, what is wrong and what to do.
+        With one line per mistake: file, key, what is wrong and how to fix it.
     """
     try:
         return Study.model_validate(values)
@@ -91,29 +90,29 @@ _KINDS: dict[str, type[Strict]] = {
 
 
 def _explain(detail: Mapping[str, Any], source: str) -> str:
-    """One line of plain English for one pydantic error."""
+    """Describe one pydantic error in one line of plain English."""
     location = [str(part) for i, part in enumerate(detail["loc"]) if not _is_tag(detail["loc"], i)]
     key = re.sub(r"\.\[key\]$", " (the name)", ".".join(location))
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         message = f"unknown key {did_you_mean(location[-1], _keys_at(detail['loc'][:-1]))}; remove or rename it"
     elif kind == "missing":
-        message = "is missing; add it (config/README.md describes it)"
+        message = "is missing; add it (see config/README.md)"
     elif kind == "union_tag_not_found":
         tags = "generated or folder" if "kind" in detail["ctx"]["discriminator"] else "open_clip, timm or vae"
-        message = f"needs {_discriminator(detail)}: {tags}"
+        message = f"{_discriminator(detail)} is missing; set it to {tags}"
     elif kind == "union_tag_invalid":
         context = detail["ctx"]
         message = f"{_discriminator(detail)} is {_short(context['tag'])}, not one of {context['expected_tags']}"
     elif kind == "string_pattern_mismatch":
-        message = f"{_short(detail['input'])} is not of the form {detail['ctx']['pattern']}"
+        message = f"{_short(detail['input'])} does not match the pattern {detail['ctx']['pattern']}"
     elif kind != "value_error":
         message = f"{message[0].lower()}{message[1:]}, not {_short(detail['input'])}"
     return ": ".join(filter(None, [source, key, message]))
 
 
 def _is_tag(location, index: int) -> bool:
-    """Whether this part is a tagged union's tag, as in ``datasets.people.generated``: it is no key of the file."""
+    """Whether this part is the tag of a union, as in ``datasets.people.generated``, and so not a key in the file."""
     return index == 2 and location[0] in ("datasets", "encoders") and location[index] in _KINDS
 
 
@@ -127,7 +126,7 @@ def _short(value: Any) -> str:
 
 
 def _keys_at(location) -> list[str]:
-    """The keys that the model accepts in which an unknown one was found."""
+    """Keys accepted by the model at a location."""
     model: type[BaseModel] | None = Study
     for i, part in enumerate(location):
         if _is_tag(location, i):

@@ -1,4 +1,4 @@
-"""Types that every section of the configuration is made of."""
+"""Types shared by all sections of the configuration."""
 
 import difflib
 import re
@@ -11,31 +11,31 @@ MODELS = "resources/models"
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names the file, the key and the remedy, one line each."""
+    """The configuration cannot be used. The message has one line per mistake, with file, key and remedy."""
 
     def __init__(self, *lines: str):
         super().__init__("\n".join(map(_one_line, lines)))
 
 
 def _one_line(text: str) -> str:
-    """Escape what would break the line or steer the terminal: what a user wrote stands in it."""
+    """Escape characters of the user's input that would break the line or control the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _safe_relative(value: str) -> str:
-    """A folder inside the project: what a study writes never leaves it, and no shell or wildcard reads its name."""
+    """Accept only a folder inside the project whose name is safe in a shell and in wildcards."""
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ValueError("must be a folder inside the project, such as results")
     if not re.fullmatch(r"[A-Za-z0-9_./-]{1,200}", value):
-        raise ValueError("is a folder of letters, digits, hyphens, dots and underscores, such as results")
+        raise ValueError("use only letters, digits, hyphens, dots and underscores, as in results")
     return path.as_posix()
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
-# Folders of results that are no dataset's.
+# Folders of the results that do not belong to a dataset.
 RESERVED = {"benchmarks", "compiled", "figures", "logs", "provenance", "store", "tables"}
 
 
@@ -60,11 +60,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-BatchSize = Annotated[int, Field(ge=1, le=4096, description="Images per batch; on a CPU 16 at most, which is faster.")]
+BatchSize = Annotated[
+    int, Field(ge=1, le=4096, description="Images per batch; capped at 16 on a CPU, where that is faster.")
+]
 
 
 def did_you_mean(word: str, known) -> str:
     if not known:
-        return "(there is none)"
+        return "(none is defined)"
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"(did you mean {close[0]}?)" if close else f"(known: {', '.join(sorted(known))})"

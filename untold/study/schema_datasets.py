@@ -1,4 +1,4 @@
-"""Configuration of datasets: images to generate, and folders of images that exist."""
+"""Configuration of datasets: images to generate, and folders of existing images."""
 
 import difflib
 from typing import Annotated, Literal
@@ -13,14 +13,14 @@ from untold.study.schema_synthesis import Synthesis
 Encoders = Annotated[list[Name], Field(min_length=1)] | None
 
 
-ENCODERS = Field(None, description="Names under `encoders` that its images pass through; all when left out.")
+ENCODERS = Field(None, description="Names of the encoders that embed its images; all when omitted.")
 
 
 class GeneratedShards(Strict):
-    """Into how many jobs a generated dataset is cut; changing it makes no image again."""
+    """Number of jobs a generated dataset is split into; changing it regenerates no images."""
 
     synthesis: int = Field(ge=1, le=4096, description="Synthesis jobs.")
-    embedding: int = Field(ge=1, le=4096, description="Embedding jobs per encoder; divides `synthesis`.")
+    embedding: int = Field(ge=1, le=4096, description="Embedding jobs per encoder; must divide `synthesis`.")
 
     @model_validator(mode="after")
     def _divides(self):
@@ -30,36 +30,41 @@ class GeneratedShards(Strict):
 
 
 class GeneratedDataset(Strict):
-    """Images made from prompts."""
+    """Images generated from prompts."""
 
     kind: Literal["generated"] = Field(description="`generated`.")
-    activities: Activities = Field(description="What the persons do.")
-    prompts: Prompts = Field(description="The wording.")
+    activities: Activities = Field(description="What the people in the images do.")
+    prompts: Prompts = Field(description="Wording of the prompts.")
     seeds: int = Field(ge=1, le=100_000, description="Images per prompt.")
     neutral_seeds: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None,
-        description="Images per neutral prompt when there are to be more: who neutral depicts is a share of these.",
+        description="Images per neutral prompt, if more than `seeds`. They are used to estimate the shares of groups "
+        "among the neutral images.",
     )
     first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
-    model: Name = Field(description="A name under `models`.")
+    model: Name = Field(description="One of the names under `models`.")
     encoders: Encoders = ENCODERS
     synthesis: Synthesis = Field(description="Sampler settings.")
-    shards: GeneratedShards = Field(description="Cut into jobs.")
+    shards: GeneratedShards = Field(description="Number of jobs.")
     zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
-        None, description="Prompts that describe each group, for classifying images by CLIP (docs/method.md section 7)."
+        None,
+        description="Prompts that describe each group, for classifying images with CLIP (docs/method.md section 7).",
     )
     planted: Text | None = Field(
-        None, description="CSV of the known shares (id, then one column per group), where the model's bias was planted."
+        None,
+        description="CSV of the true shares (id, then one column per group) if the model was given a known bias.",
     )
 
     @model_validator(mode="after")
     def _check(self):
         if self.neutral_seeds is not None and self.neutral_seeds < self.seeds:
-            raise ValueError(f"neutral_seeds: at least seeds ({self.seeds}), not {self.neutral_seeds}; or leave it out")
+            raise ValueError(
+                f"neutral_seeds: must be at least seeds ({self.seeds}), not {self.neutral_seeds}; raise or remove it"
+            )
         if self.first_seed + max(self.seeds, self.neutral_seeds or 0) > 2**63:
-            raise ValueError("first_seed: the last seed is beyond 2^63; begin lower")
+            raise ValueError("first_seed: the last seed would exceed 2^63; choose a smaller one")
         if self.zero_shot is not None and set(self.zero_shot) != set(self.prompts.groups):
-            raise ValueError(f"zero_shot: describe each of the groups {', '.join(self.prompts.groups)}, and no other")
+            raise ValueError(f"zero_shot: must describe exactly the groups {', '.join(self.prompts.groups)}")
         return self
 
 
@@ -67,31 +72,34 @@ class Labels(Strict):
     """A table of labels for a folder of images."""
 
     file: Text = Field(description="CSV or Parquet table.")
-    key: Text = Field(description="Column with the image's path relative to the folder, or its unique file name.")
+    key: Text = Field(
+        description="Column that holds each image's path relative to the folder, or its unique file name."
+    )
     columns: list[Text] = Field(description="Label columns to keep.")
-    caption: Text | None = Field(None, description="Column with captions.")
+    caption: Text | None = Field(None, description="Column that holds captions.")
 
 
 class OpenImages(Strict):
-    """The label files that Open Images publishes."""
+    """The label files published by Open Images."""
 
     labels: Text = Field(description="CSV of image-level labels: ImageID, Source, LabelName, Confidence.")
     descriptions: Text = Field(description="CSV of label names and what they mean.")
     min_images: int = Field(
         ge=1,
-        description="Each image gets the rarest of its confirmed labels that at least so many of the images have.",
+        description="Smallest number of images that must share a label. Each image gets the rarest of its confirmed "
+        "labels that at least this many images have.",
     )
 
 
 class FolderDataset(Strict):
-    """Images that exist."""
+    """A folder of existing images."""
 
     kind: Literal["folder"] = Field(description="`folder`.")
     path: Text = Field(description="The folder; subfolders are read too.")
     utkface: bool = Field(description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`.")
     labels: Labels | None = Field(None, description="Table of labels.")
     open_images: OpenImages | None = Field(
-        None, description="Labels as Open Images publishes them; the column `label`."
+        None, description="Labels in the format published by Open Images; they become the column `label`."
     )
     zero_shot: dict[
         Text,
@@ -101,16 +109,19 @@ class FolderDataset(Strict):
         ],
     ] = Field(
         default_factory=dict,
-        description="For each attribute, classifiers by name: the prompts of each label. A label column has two and is "
-        "audited, the second label being the positive one (docs/method.md section 9). Any other attribute is predicted "
-        "by its first classifier, and clusters are described by it.",
+        description="Zero-shot classifiers of each attribute, by name, with the prompts for each label. An attribute "
+        "that is a label column must have two labels, the second being the positive one; its classifiers are audited "
+        "(docs/method.md section 9). Any other attribute is predicted by its first classifier and used to describe "
+        "clusters.",
     )
     balance: list[Text] | None = Field(
-        None, description="Attributes whose shares the keep-list makes equal in each cluster; all when left out."
+        None, description="Attributes whose shares the keep-list equalises in each cluster; all when omitted."
     )
     encoders: Encoders = ENCODERS
     max_pixels: int = Field(
-        ge=1, le=2**31, description="Larger images are refused before they are decoded (decompression bombs)."
+        ge=1,
+        le=2**31,
+        description="Images with more pixels are rejected before decoding, to guard against decompression bombs.",
     )
     shards: int = Field(ge=1, le=4096, description="Jobs per encoder.")
 
@@ -132,25 +143,24 @@ class FolderDataset(Strict):
         known = self.columns
         for attribute, classifiers in self.zero_shot.items():
             if attribute not in known and difflib.get_close_matches(attribute, known, n=1, cutoff=0.8):
-                raise ValueError(f"zero_shot.{attribute}: is no label column {did_you_mean(attribute, known)}")
+                raise ValueError(f"zero_shot.{attribute}: is not a label column {did_you_mean(attribute, known)}")
             labels = list(next(iter(classifiers.values())))
             for name, classes in classifiers.items():
                 if list(classes) != labels:
                     raise ValueError(
-                        f"zero_shot.{attribute}.{name}: has other labels than the classifier before it; give "
+                        f"zero_shot.{attribute}.{name}: has different labels from the first classifier; give "
                         f"{', '.join(labels)} in this order"
                     )
                 if attribute in known and len(classes) != 2:
                     raise ValueError(
-                        f"zero_shot.{attribute}.{name}: is a label column: give two labels, not {len(classes)}"
+                        f"zero_shot.{attribute}.{name}: a label column needs two labels, not {len(classes)}"
                     )
                 if len(classes) < 2:
-                    raise ValueError(f"zero_shot.{attribute}.{name}: give two labels or more, not {len(classes)}")
+                    raise ValueError(f"zero_shot.{attribute}.{name}: give at least two labels, not {len(classes)}")
         for attribute in self.balance or []:
             if attribute not in {*known, *self.zero_shot}:
-                raise ValueError(
-                    f"balance: {attribute} is no attribute {did_you_mean(attribute, {*known, *self.zero_shot})}"
-                )
+                near = did_you_mean(attribute, {*known, *self.zero_shot})
+                raise ValueError(f'balance: there is no attribute "{attribute}" {near}')
         return self
 
 

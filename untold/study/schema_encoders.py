@@ -12,12 +12,14 @@ class OpenClip(Strict):
     """An open_clip model: embeds images and prompts."""
 
     library: Literal["open_clip"] = Field(description="`open_clip`.")
-    source: Source = Field(description="Folder or repository with open_clip_config.json and safetensors.")
-    quick_gelu: bool = Field(description="Whether the weights were trained with QuickGELU (OpenAI's were): asserted.")
+    source: Source = Field(description="Folder or repository with open_clip_config.json and safetensors weights.")
+    quick_gelu: bool = Field(
+        description="Whether the weights were trained with QuickGELU, as OpenAI's were; checked when the model loads."
+    )
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="Type of the image tower's weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
-        "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
+        description="Data type of the image tower. `bfloat16` is twice as fast on a GPU, or on a CPU with AVX512-BF16 "
+        "or AMX (it is refused on others), and changes vectors by about one part in ten thousand.",
     )
     batch_size: BatchSize
 
@@ -26,32 +28,34 @@ class Timm(Strict):
     """A timm model: embeds images."""
 
     library: Literal["timm"] = Field(description="`timm`.")
-    source: Source = Field(description="Folder or repository with config.json and safetensors.")
+    source: Source = Field(description="Folder or repository with config.json and safetensors weights.")
     pooling: Literal["cls", "average"] = Field(
-        description="`cls` token (vision transformers; the mean over all tokens becomes a space of its own) or global "
-        "`average` (convolutional networks)."
+        description="`cls`: the class token, for vision transformers (the mean over all tokens becomes another space). "
+        "`average`: global average pooling, for convolutional networks."
     )
-    tokens: bool = Field(description="Keep the patch tokens for the patch similarities (vision transformers).")
+    tokens: bool = Field(description="Keep patch tokens, for the patch similarities (vision transformers only).")
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="Type of the weights. `bfloat16` is twice as fast on a GPU, or a CPU with "
-        "AVX512-BF16 or AMX (refused on others), and turns vectors by about one part in ten thousand.",
+        description="Data type of the model. `bfloat16` is twice as fast on a GPU, or on a CPU with AVX512-BF16 "
+        "or AMX (it is refused on others), and changes vectors by about one part in ten thousand.",
     )
     batch_size: BatchSize
 
     @model_validator(mode="after")
     def _tokens_need_a_transformer(self):
         if self.tokens and self.pooling == "average":
-            raise ValueError("patch tokens need a vision transformer (pooling cls), not a convolutional network")
+            raise ValueError("tokens: only a vision transformer (pooling: cls) has patch tokens; set tokens to false")
         return self
 
 
 class Vae(Strict):
-    """A diffusion model's VAE encoder: the latents of images that were not generated here."""
+    """The VAE encoder of a diffusion model, for latents of images that were not generated here."""
 
     library: Literal["vae"] = Field(description="`vae`.")
-    source: Source = Field(description="A pipeline's folder or repository, with a `vae` subfolder.")
-    size: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels of the square the image is resized to.")
+    source: Source = Field(description="Folder or repository of a pipeline, with a `vae` subfolder.")
+    size: int = Field(
+        ge=16, le=4096, multiple_of=8, description="Side, in pixels, of the square that images are resized to."
+    )
     batch_size: BatchSize
 
 

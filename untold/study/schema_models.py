@@ -1,4 +1,4 @@
-"""Configuration of models and where their weights come from."""
+"""Configuration of models and the sources of their weights."""
 
 from pydantic import Field, model_validator
 
@@ -9,11 +9,11 @@ from untold.study.schema_base import MODELS, Name, Repository, Revision, Strict,
 class Source(Strict):
     """Where a model's weights come from: a local folder, or a pinned revision of a hub repository."""
 
-    path: Text | None = Field(None, description="Folder that holds the model (safetensors only).")
-    repository: Repository | None = Field(None, description="Repository on the Hugging Face hub, `owner/name`.")
-    revision: Revision | None = Field(None, description="Commit of the repository, 40 hex digits; never a branch.")
+    path: Text | None = Field(None, description="Local folder with the model (safetensors weights only).")
+    repository: Repository | None = Field(None, description="Repository on the Hugging Face Hub, `owner/name`.")
+    revision: Revision | None = Field(None, description="Commit of the repository, 40 hex digits; not a branch.")
     files: list[Text] | None = Field(
-        None, description="Patterns of the files to fetch; all safetensors and configuration files when left out."
+        None, description="Patterns of the files to fetch; all safetensors and configuration files when omitted."
     )
 
     @property
@@ -26,11 +26,11 @@ class Source(Strict):
     @model_validator(mode="after")
     def _one_origin(self):
         if (self.path is None) == (self.repository is None):
-            raise ValueError("give either path (a local folder) or repository and revision (a hub model)")
+            raise ValueError("give either path (a local folder), or repository and revision (a hub model)")
         if self.repository and not self.revision:
-            raise ValueError("a hub model needs revision: the 40 hex digits of a commit, so that a rerun is the same")
+            raise ValueError("a hub model needs a revision; give the 40 hex digits of a commit")
         if self.path and (self.revision or self.files):
-            raise ValueError("revision and files belong to a hub model; a local path takes neither")
+            raise ValueError("revision and files are only for hub models; remove them or replace path by repository")
         return self
 
 
@@ -40,6 +40,7 @@ class Model(Strict):
     source: Source = Field(description="The pipeline's weights.")
     vae: Source | None = Field(
         None,
-        description="Another VAE for the `fast` profile, for models whose own overflows in float16 (stock SDXL).",
+        description="Replacement VAE for the `fast` profile, needed if the model's own overflows in float16 (as SDXL's "
+        "does).",
     )
-    variant: Name | None = Field(None, description="Weight variant of the repository, such as `fp16`.")
+    variant: Name | None = Field(None, description="Variant of the weights to load, such as `fp16`.")

@@ -9,16 +9,16 @@ from untold.study.schema_base import Name, Strict, Text
 
 
 class AgeGrid(Strict):
-    """Prompts that name an age outright, for the implied age of the neutral person (docs/method.md section 7)."""
+    """Prompts that state an age, used to estimate the implied age of the neutral person (docs/method.md section 7)."""
 
     ages: list[Annotated[int, Field(ge=0, le=120)]] = Field(min_length=3, description="Ages in years.")
     templates: dict[Name, Text] = Field(
         min_length=1,
-        description="Prompt templates with `{activity}`, and `{age}` (years) or `{word}` (the age in a word).",
+        description="Prompt templates with `{activity}` and either `{age}` (in years) or `{word}` (the age as a word).",
     )
     words: dict[Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,2})$")], Text] = Field(
         default_factory=dict,
-        description="For `{word}`: the word used from this age (years) on, such as `'20': young`.",
+        description="The word that `{word}` stands for from each age (in years) upwards, such as `'20': young`.",
     )
 
     @model_validator(mode="after")
@@ -28,14 +28,16 @@ class AgeGrid(Strict):
         for name, template in self.templates.items():
             fields = _fields(template)
             if "activity" not in fields or not fields & {"age", "word"} or fields - {"activity", "age", "word"}:
-                raise ValueError(f"templates.{name}: use {{activity}} and {{age}} or {{word}}, and no other field")
+                raise ValueError(
+                    f"templates.{name}: must have the fields {{activity}} and {{age}} or {{word}}, no others"
+                )
             if "word" in fields and (not self.words or min(map(int, self.words)) > min(self.ages)):
-                raise ValueError(f"templates.{name}: {{word}} needs words from age {min(self.ages)} on")
+                raise ValueError(f"templates.{name}: {{word}} needs a word for age {min(self.ages)}; add it to words")
         return self
 
 
 class Prompts(Strict):
-    """The quadruplet, or any neutral prompt and named groups (docs/method.md section 1)."""
+    """A neutral prompt and one prompt per group, such as the quadruplet of ages (docs/method.md section 1)."""
 
     neutral: Text = Field(description="Template of the neutral prompt, with `{activity}`.")
     groups: dict[Name, Text] = Field(
@@ -43,9 +45,9 @@ class Prompts(Strict):
     )
     placebos: dict[Name, Text] = Field(
         default_factory=dict,
-        description="Templates with a modifier of the same length that carries no meaning for the axis.",
+        description="Templates whose modifier has the same length but no bearing on the axis.",
     )
-    age_grid: AgeGrid | None = Field(None, description="Optional age grid.")
+    age_grid: AgeGrid | None = Field(None, description="Prompts that state an age, to estimate the implied age.")
     negative: Annotated[str, StringConstraints(max_length=2000)] = Field(description="Negative prompt; may be empty.")
 
     @model_validator(mode="after")
@@ -53,7 +55,9 @@ class Prompts(Strict):
         templates = {"neutral": self.neutral, **self.groups, **self.placebos}
         for name, template in templates.items():
             if _fields(template) != {"activity"}:
-                raise ValueError(f"{name}: a template has the field {{activity}} and no other (write {{{{ for a brace)")
+                raise ValueError(
+                    f"{name}: a template must have the field {{activity}} and no others (write {{{{ for a brace)"
+                )
         if clash := ({"neutral"} & set(self.groups) | {"neutral"} & set(self.placebos)) or (
             set(self.groups) & set(self.placebos)
         ):
@@ -61,7 +65,7 @@ class Prompts(Strict):
         grid = self.age_grid
         aged = {f"{name}_{age}" for name in grid.templates for age in grid.ages} if grid else set()
         if clash := aged & set(templates):
-            raise ValueError(f"age_grid.templates: {sorted(clash)[0]} is the name of a group too; choose another")
+            raise ValueError(f"age_grid.templates: {sorted(clash)[0]} is also the name of a group; choose another")
         return self
 
 
@@ -72,14 +76,16 @@ def _fields(template: str) -> set[str]:
         raise ValueError(f"{template!r}: {error}; write {{{{ and }}}} for literal braces") from None
     for _, field, spec, conversion in parsed:
         if spec or conversion:
-            raise ValueError(f"{template!r}: write plain {{{field}}}, without : or !")
+            raise ValueError(f"{template!r}: write {{{field}}} without : or !")
     return {field for _, field, _, _ in parsed}
 
 
 class Activities(Strict):
-    """Which rows of the activities table a dataset uses."""
+    """The rows of the activities table that a dataset uses."""
 
-    file: Text = Field(description="Table with the columns id, activity, category, lexicon_code, miniature.")
-    miniature: bool = Field(description="Only activities that the embedded miniature world knows.")
-    categories: list[Text] | None = Field(None, description="Only these categories.")
-    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Only the first so many, in the table's order.")
+    file: Text = Field(description="CSV with the columns id, activity, category, lexicon_code, miniature.")
+    miniature: bool = Field(description="Keep only activities that the built-in miniature world knows.")
+    categories: list[Text] | None = Field(None, description="Keep only these categories; all when omitted.")
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Keep at most this many activities, in the order of the table."
+    )

@@ -12,15 +12,17 @@ class Synthesis(Strict):
 
     steps: int = Field(ge=1, le=1000, description="Denoising steps.")
     guidance: float = Field(ge=0, le=50, description="Classifier-free guidance scale.")
-    width: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
-    height: int = Field(ge=16, le=4096, multiple_of=8, description="Pixels.")
-    scheduler: Literal["euler_ancestral", "model"] = Field(description="`model`: the scheduler the model comes with.")
+    width: int = Field(ge=16, le=4096, multiple_of=8, description="Image width in pixels.")
+    height: int = Field(ge=16, le=4096, multiple_of=8, description="Image height in pixels.")
+    scheduler: Literal["euler_ancestral", "model"] = Field(
+        description="`euler_ancestral`, or `model` for the scheduler that comes with the model."
+    )
     profile: Literal["reference", "fast"] = Field(
-        description="`reference`: eager, VAE in float32, deterministic. `fast`: compiled, VAE in float16."
+        description="`reference`: eager mode, VAE in float32, deterministic. `fast`: compiled, VAE in float16."
     )
     noise: Literal["paired", "shared"] = Field(
-        description="`paired`: one noise per (activity, seed), the same for its groups. `shared`: one per seed."
+        description="`paired`: one noise tensor per (activity, seed), shared by its groups. `shared`: one per seed."
     )
     batch_size: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        description="Images per batch; null chooses by free GPU memory. The last batch is padded."
+        description="Images per batch; null chooses it by free GPU memory. The last batch is padded."
     )

@@ -1,4 +1,4 @@
-"""What a job's code means: a digest that changes with what the code does, not with how it is written."""
+"""Track a job's code: a digest that changes with what the code does, not with how it is written."""
 
 import ast
 import hashlib
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 OURS = ("scripts", "untold")
-# Distributions whose names are not those of their packages.
+# Distributions whose names differ from those of their packages.
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "open_clip": "open-clip-torch",
@@ -17,14 +17,14 @@ DISTRIBUTIONS = {
     "umap": "umap-learn",
     "yaml": "pyyaml",
 }
-# They read the command line and draw progress: what a job computes does not depend on their versions.
+# They parse the command line and show progress, so their versions do not affect what a job computes.
 WITHOUT_SAY = frozenset({"cyclopts", "tqdm"})
 
 
 def code_digest(script: str, root: Path, files: Iterable[str] = (), *, pinned: bool = True) -> str:
-    """Digest of what a script does: its syntax and that of all local modules it imports, and the versions it runs on.
+    """Digest of a script's syntax, of all local modules it imports, and of the versions of its dependencies.
 
-    Comments, docstrings, formatting, the order of imports and the ``description`` of a field or a catalogue's entry
+    Comments, docstrings, formatting, the order of imports and the ``description`` of a field or catalogue entry
     do not count.
 
     Parameters
@@ -34,9 +34,9 @@ def code_digest(script: str, root: Path, files: Iterable[str] = (), *, pinned: b
     root : Path
         The workflow's folder, with ``requirements.lock``.
     files : iterable of str
-        Other files that the script reads, relative to ``root``, such as templates: their content counts as it is.
+        Other files that the script reads, such as templates, relative to ``root``; every byte of them counts.
     pinned : bool
-        Whether the versions of the distributions count that the code imports, with all that these depend on.
+        Whether the versions of the imported distributions and their dependencies count.
 
     Returns
     -------
@@ -46,11 +46,11 @@ def code_digest(script: str, root: Path, files: Iterable[str] = (), *, pinned: b
     Raises
     ------
     ValueError
-        If the code imports what ``requirements.lock`` does not hold.
+        If the code imports a distribution that is not in ``requirements.lock``.
 
     References
     ----------
-    docs/design.md, what a job depends on.
+    docs/design.md, "What a job depends on".
     """
     whole = hashlib.sha256()
     modules = local_imports(script, root)
@@ -66,9 +66,9 @@ def code_digest(script: str, root: Path, files: Iterable[str] = (), *, pinned: b
 
 @cache
 def local_imports(script: str, root: Path) -> tuple[str, ...]:
-    """The script and every local module it imports, directly or not, as sorted paths relative to ``root``.
+    """The script and every local module it imports, directly or indirectly, as sorted paths relative to ``root``.
 
-    Follows ``import untold.x`` and ``from untold.x import y`` anywhere in a file, so also inside functions.
+    Follows ``import untold.x`` and ``from untold.x import y`` anywhere in a file, including inside functions.
     """
     found: set[str] = set()
     queue = [script]
@@ -81,7 +81,7 @@ def local_imports(script: str, root: Path) -> tuple[str, ...]:
 
 
 def pins(modules: Iterable[str], root: Path) -> list[str]:
-    """Lines of ``requirements.lock`` for the distributions that modules import, and for all that these depend on.
+    """Lines of ``requirements.lock`` for the distributions that modules import and for all their dependencies.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def pins(modules: Iterable[str], root: Path) -> list[str]:
     Returns
     -------
     list of str
-        ``name==version``, with the marker where the lock has one; sorted.
+        ``name==version``, followed by the marker if the lock has one; sorted.
     """
     versions, needs = _lock(root / "requirements.lock")
     queue = sorted({name for path in modules for name in _distributions(root / path)} - WITHOUT_SAY)
@@ -101,7 +101,9 @@ def pins(modules: Iterable[str], root: Path) -> list[str]:
         if name in reached:
             continue
         if name not in versions:
-            raise ValueError(f"requirements.lock: no {name}, which {', '.join(modules)} need; add it to pyproject.toml")
+            raise ValueError(
+                f"requirements.lock: {name} is missing, needed by {', '.join(modules)}; add it to pyproject.toml"
+            )
         reached.add(name)
         queue += needs.get(name, ())
     return sorted(pin for name in reached for pin in versions[name])
@@ -109,7 +111,7 @@ def pins(modules: Iterable[str], root: Path) -> list[str]:
 
 @cache
 def _lock(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Pins of each distribution (several where the platform decides), and what each depends on."""
+    """Pins of each distribution (several if they depend on the platform), and the dependencies of each."""
     versions: dict[str, tuple[str, ...]] = {}
     needs: dict[str, tuple[str, ...]] = {}
     entries = re.split(r"^(?=[a-z0-9])", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -123,13 +125,13 @@ def _lock(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, 
 
 
 def _distributions(path: Path) -> set[str]:
-    """Names of the distributions that a file imports from."""
+    """Names of the distributions that a file imports."""
     packages = {name.split(".")[0] for name in _imported(path)} - sys.stdlib_module_names - set(OURS)
     return {DISTRIBUTIONS.get(name, name.lower().replace("_", "-")) for name in packages}
 
 
 def _local(name: str, root: Path) -> str | None:
-    """The file of one of our modules; None for a name inside a module, and for everybody else's modules."""
+    """The file of a local module; None for a name inside a module and for third-party modules."""
     if name.split(".")[0] not in OURS:
         return None
     candidate = Path(*name.split(".")).with_suffix(".py")
@@ -138,7 +140,7 @@ def _local(name: str, root: Path) -> str | None:
 
 @cache
 def _imported(path: Path) -> frozenset[str]:
-    """Dotted names that a file imports; of ``from a import b`` both ``a`` and ``a.b``."""
+    """Dotted names that a file imports; for ``from a import b``, both ``a`` and ``a.b``."""
     names: set[str] = set()
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
@@ -155,12 +157,12 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _meaning(path: Path) -> str:
-    """Digest of a file's syntax tree without what does nothing."""
+    """Digest of a file's syntax tree, without the parts that have no effect."""
     return hashlib.sha256("".join(_tokens(_tree(path))).encode()).hexdigest()
 
 
 def _tokens(node: object) -> Iterator[str]:
-    """The tree as text. Unlike :func:`ast.dump` it is the same in every version of Python."""
+    """The tree as text. Unlike the output of :func:`ast.dump`, it is the same in every version of Python."""
     if isinstance(node, list):
         yield "["
         for part in _statements(node):
@@ -170,7 +172,7 @@ def _tokens(node: object) -> Iterator[str]:
     elif isinstance(node, ast.AST):
         yield f"{type(node).__name__}("
         for name, value in ast.iter_fields(node):
-            # Absent and empty fields come and go with Python's versions.
+            # Which absent and empty fields are listed differs between versions of Python.
             if value is not None and value != [] and name not in ("ctx", "kind", "type_comment"):
                 yield f"{name}="
                 yield from _tokens(value)
@@ -180,7 +182,7 @@ def _tokens(node: object) -> Iterator[str]:
 
 
 def _statements(nodes: list) -> list:
-    """Nodes without strings that stand alone and without descriptions; imports in a fixed order."""
+    """Nodes without standalone strings and descriptions, and with imports in a fixed order."""
     kept: list = []
     imports: list[str] = []
     for node in nodes:
@@ -197,7 +199,7 @@ def _statements(nodes: list) -> list:
 
 
 def _lines(node: ast.Import | ast.ImportFrom) -> list[str]:
-    """One line for each name that a statement imports."""
+    """One line for each imported name."""
     start = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
     return [f"{start}import {alias.name} as {alias.asname or alias.name}" for alias in node.names]
 

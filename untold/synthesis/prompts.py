@@ -1,4 +1,4 @@
-"""Quadruplets: the neutral prompt and its marked companions (docs/method.md section 1)."""
+"""Quadruplets: the neutral prompt and its marked counterparts (docs/method.md section 1)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Wording:
-    """One template with what it stands for; ``age`` in years for the age grid."""
+    """One template and its meaning; ``age`` is in years and only for the age grid."""
 
     group: str
     role: str
@@ -42,7 +42,7 @@ class Wording:
 
 
 def wordings(prompts: Prompts) -> list[Wording]:
-    """Every wording of a study: neutral, groups, placebos and the age grid, in this order."""
+    """All wordings of a study: neutral, groups, placebos and the age grid, in this order."""
     found = [Wording("neutral", "neutral", prompts.neutral)]
     found += [Wording(group, "group", template) for group, template in prompts.groups.items()]
     found += [Wording(group, "placebo", template) for group, template in prompts.placebos.items()]
@@ -58,20 +58,21 @@ def wordings(prompts: Prompts) -> list[Wording]:
 def write_prompts(
     activities: Sequence[Activity], prompts: Prompts, seeds: Sequence[int], neutral_seeds: Sequence[int], noise: str
 ) -> pa.Table:
-    """One row per image to make, sorted by activity, seed and wording.
+    """One row per image to generate, sorted by activity, seed and wording.
 
     Parameters
     ----------
     activities : sequence of Activity
     prompts : Prompts
     seeds, neutral_seeds : sequences of int
-        Of every wording, and further ones of the neutral wording only.
+        Seeds of every wording, and further seeds of the neutral wording only.
     noise : {"paired", "shared"}
 
     Returns
     -------
     pyarrow.Table
-        Columns of ``SCHEMA``; all wordings of one (activity, seed) have one ``noise_seed`` (docs/method.md section 1).
+        With the columns of ``SCHEMA``; all wordings of an (activity, seed) share one ``noise_seed`` (docs/method.md
+        section 1).
     """
     return pa.Table.from_pylist(
         list(_rows(activities, wordings(prompts), prompts.negative, seeds, neutral_seeds, noise)), SCHEMA

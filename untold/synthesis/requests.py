@@ -1,4 +1,4 @@
-"""What a sampler is asked for and what it returns."""
+"""The interface of a sampler: its requests and its results."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Request(NamedTuple):
-    """One image to make."""
+    """A request for one image."""
 
     prompt: str
     negative: str
@@ -15,7 +15,7 @@ class Request(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One image made: uint8 (height, width, 3) and float16 latents; or no image, and the reason."""
+    """A generated image, uint8 (height, width, 3), and its float16 latents; or no image, and the reason."""
 
     image: np.ndarray | None
     latents: np.ndarray
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
 
 class Sampler(Protocol):
-    """What makes images: see ``sampler.py``."""
+    """A generator of images, such as the one in ``sampler.py``."""
 
     def run(self, requests: list[Request]) -> Iterable[list[Sample]]:
-        """Make the images in order, a batch at a time."""
+        """Generate the images in order, one batch at a time."""

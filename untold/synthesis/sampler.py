@@ -1,7 +1,7 @@
-"""A text-to-image pipeline that gives the same picture for the same seed, whatever stands beside it in a batch.
+"""A text-to-image pipeline whose pictures depend on their seed but not on the rest of their batch.
 
-Everything here is about how pixels are made: devices, types, batches, noise, decoding. What to make and where to keep
-it is the concern of ``shard.py``.
+This module is about how pixels are computed: devices, types, batches, noise, decoding. ``shard.py`` decides what to
+generate and where to keep it.
 """
 
 import inspect
@@ -35,24 +35,24 @@ from untold.synthesis.requests import Request, Sample
 
 log = logging.getLogger(__name__)
 
-# A GPU gains little beyond this; a CPU has nothing to gain but the loop's overhead.
+# A GPU gains little beyond this; a CPU saves only the overhead of the loop.
 LARGEST_BATCH = 16
 CPU_BATCH = 16
-# Prompts per call of the text encoders: fixed, so that an embedding does not depend on its neighbours.
+# Prompts per call of the text encoders, fixed so that an embedding does not depend on its neighbours.
 TEXT_BATCH = 16
-# Memory per megapixel (2**20 pixels) in float16, estimates on the safe side: a guided sample in the UNet, and the
-# VAE decoding one image. Out of memory halves the batch, so an estimate that is wrong costs time only.
+# Conservative estimates of memory per megapixel (2**20 pixels) in float16: a guided sample in the UNet, and the VAE
+# decoding one image. Running out of memory halves the batch, so a wrong estimate only costs time.
 SAMPLE_BYTES = 1.2 * 2**30
 DECODE_BYTES = 4.5 * 2**30
-# Pixels that the VAE decodes at once: eight of the miniature's images, which take half the time together.
+# Pixels that the VAE decodes at once: eight of the miniature's images, which take half the time of single ones.
 DECODED_PIXELS = 2**15
 
 
 def denoiser_type(profile: str, on: torch.device) -> torch.dtype:
-    """Type of the denoiser: float16 for ``fast`` on a GPU, else float32.
+    """Data type of the denoiser: float16 for ``fast`` on a GPU, else float32.
 
-    Float16 keeps 11 significant bits of the latents where bfloat16 keeps 8; a CPU is given neither, for most emulate
-    them slowly.
+    Float16 keeps 11 significant bits of the latents where bfloat16 keeps 8. Neither is used on a CPU, because most CPUs
+    emulate them slowly.
     """
     return torch.float16 if profile == "fast" and on.type == "cuda" else torch.float32
 
@@ -63,7 +63,7 @@ def vae_config(folder: Path, vae: Path | None) -> dict:
     Raises
     ------
     ValueError
-        If the folder holds no diffusers pipeline with a VAE.
+        If the folder does not contain a diffusers pipeline with a VAE.
     """
     path = (vae or folder / "vae") / "config.json"
     try:
@@ -87,7 +87,7 @@ def latent_shape(config: Mapping, width: int, height: int) -> tuple[int, int, in
 
 
 def decoder_type(config: Mapping, denoiser: torch.dtype) -> torch.dtype:
-    """Type of the VAE: the denoiser's, but float32 for one that says it overflows in float16 (stock SDXL)."""
+    """Data type of the VAE: the denoiser's, or float32 if its configuration says it overflows in float16 (SDXL's)."""
     return torch.float32 if config.get("force_upcast") else denoiser
 
 
@@ -97,7 +97,7 @@ def choose_batch(free: int, pixels: int, element: int) -> int:
     Parameters
     ----------
     free : int
-        Bytes, after the weights.
+        Free memory in bytes, after loading the weights.
     pixels : int
         Width x height of an image.
     element : int
@@ -109,11 +109,11 @@ def choose_batch(free: int, pixels: int, element: int) -> int:
 
 
 def choose_threads(batch: int, available: int) -> int:
-    """Threads of a CPU between which a batch is cut into equal parts of a multiple of four images.
+    """Number of CPU threads that divides a batch into equal parts of a multiple of four images.
 
-    Where threads get unequal parts, a matrix product takes other kernels for some rows than for others and an image's
-    last bits depend on its place in the batch; with equal parts they do not. They may still depend on the number of
-    threads, as on the device.
+    With unequal parts, a matrix product uses different kernels for different rows, and the last bits of an image depend
+    on its place in the batch. With equal parts they do not, although they may still depend on the number of threads and
+    on the device.
     """
     threads = 1
     while threads * 2 <= available and batch % (threads * 8) == 0:
@@ -122,31 +122,31 @@ def choose_threads(batch: int, available: int) -> int:
 
 
 class Sampler:
-    """A loaded pipeline that makes images from requests.
+    """A loaded pipeline that generates images from requests.
 
     Parameters
     ----------
     folder : Path
         Directory that ``DiffusionPipeline.from_pretrained`` loads; safetensors only, nothing is downloaded.
     vae : Path or None
-        Another VAE, for the ``fast`` profile.
+        Replacement VAE for the ``fast`` profile.
     synthesis : Synthesis
         Sampler settings.
     variant : str or None
-        Weight variant such as ``fp16``.
+        Variant of the weights, such as ``fp16``.
 
     Attributes
     ----------
     batch_size : int
-        Rows of every call of the denoiser; the last batch is padded. Halved when memory runs out.
+        Rows in every call of the denoiser; the last batch is padded. Halved if memory runs out.
     facts : dict
-        How it was run, for the provenance: device, types, versions.
+        Device, types and versions, for the provenance.
     """
 
     def __init__(self, folder: Path, vae: Path | None, synthesis: Synthesis, variant: str | None) -> None:
-        # Denormals make CPU convolutions many times slower and mean nothing in a picture.
+        # Denormals make CPU convolutions many times slower and make no difference to a picture.
         torch.set_flush_denormal(True)
-        # cuBLAS is deterministic only with a workspace of fixed size; read when CUDA starts.
+        # cuBLAS is deterministic only with a workspace of fixed size, which is read when CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
@@ -171,7 +171,7 @@ class Sampler:
             raise OSError(f"{folder}: {error}; {remedy}") from error
         self.pipe.set_progress_bar_config(disable=True)
         if getattr(self.pipe, "safety_checker", None) is not None:
-            # It would put black pictures in place of what the model shows, which is what is being measured.
+            # The safety checker would replace by black pictures what is to be measured.
             self.pipe.safety_checker = None
         self._accepted = inspect.signature(type(self.pipe).__call__).parameters
         self._set_scheduler()
@@ -193,14 +193,15 @@ class Sampler:
         config = self.pipe.scheduler.config
         if "FlowMatch" in type(self.pipe.scheduler).__name__:
             raise ValueError("synthesis.scheduler: euler_ancestral does not fit a flow-matching model; set it to model")
-        with warnings.catch_warnings(action="ignore"):  # settings that only the other scheduler knows
+        with warnings.catch_warnings(action="ignore"):  # settings that only the other scheduler has
             self.pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(config)
 
     @contextmanager
     def _exact(self) -> Iterator[None]:
-        """Settings that are global to PyTorch, while we compute.
+        """Apply settings that are global to PyTorch while computing.
 
-        On a CPU as many threads as share the batch evenly; in ``reference`` deterministic kernels and no TF32.
+        On a CPU, use a number of threads that divides the batch evenly; in ``reference``, use deterministic kernels and
+        no TF32.
         """
         reference = self.settings.profile == "reference"
         threads = torch.get_num_threads()
@@ -210,7 +211,7 @@ class Sampler:
         debugging: Any = torch.utils.deterministic
         filled = debugging.fill_uninitialized_memory
         torch.use_deterministic_algorithms(reference)
-        # A help in debugging that costs one pass over every tensor made.
+        # This debugging aid costs one pass over every new tensor.
         debugging.fill_uninitialized_memory = False
         torch.backends.cudnn.allow_tf32 = tf32 and not reference
         try:
@@ -224,9 +225,9 @@ class Sampler:
     # -- text ---------------------------------------------------------------------------------------------------
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """Embed the prompts once (SDXL) and move the denoiser to the device.
+        """Embed the prompts once (SDXL only) and move the denoiser to the device.
 
-        Other pipelines embed each batch's prompts themselves.
+        Other pipelines embed the prompts of each batch themselves.
         """
         with self._exact():
             if isinstance(self.pipe, StableDiffusionXLPipeline):
@@ -245,12 +246,12 @@ class Sampler:
             padded = batch + [batch[-1]] * (TEXT_BATCH - len(batch))
             positive, negative, pooled, negative_pooled = self.pipe.encode_prompt(
                 prompt=[prompt for prompt, _ in padded],
-                # None is how SDXL is told that there is no negative prompt: zeros, where "" is a text.
+                # For SDXL, None means no negative prompt (zeros), whereas "" is a text.
                 negative_prompt=[text for _, text in padded] if all(text for _, text in padded) else None,
                 device=self.device,
             )
             for row, pair in enumerate(batch):
-                # Most prompts share one negative: kept once.
+                # Most prompts share one negative prompt, which is kept only once.
                 shared = negatives.setdefault(pair[1], (negative[row].cpu(), negative_pooled[row].cpu()))
                 self._embeddings[pair] = {
                     "prompt_embeds": positive[row].cpu(),
@@ -304,7 +305,7 @@ class Sampler:
     # -- pictures -----------------------------------------------------------------------------------------------
 
     def run(self, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-        """Make the images in order, one batch at a time.
+        """Generate the images in order, one batch at a time.
 
         Yields
         ------
@@ -333,10 +334,10 @@ class Sampler:
 
     @torch.no_grad()
     def latents(self, batch: Sequence[Request]) -> Tensor:
-        """Final latents of one batch as the sampler leaves them, shape (len(batch), channels, rows, columns).
+        """The sampler's final latents for one batch, shape (len(batch), channels, rows, columns).
 
-        Each image has a CPU generator of its own, so its noise depends on its seed only, and the batch is padded to
-        its fixed size, so its rounding does not depend on how many neighbours it has (docs/performance.md, SDXL).
+        Each image has its own CPU generator, so its noise depends only on its seed. The batch is padded to its fixed
+        size, so rounding does not depend on the number of neighbours (docs/performance.md, "SDXL").
         """
         padded = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
         arguments = {
@@ -362,7 +363,7 @@ class Sampler:
         return latents[: len(batch)]
 
     def _finish(self, latents: Tensor) -> list[Sample]:
-        """Decode, look at the result, and try once more in float32 what has failed."""
+        """Decode, check the result, and retry failed images once in float32."""
         images, finite = self._decode(latents)
         kept = latents.float().cpu().numpy()
         samples = []
@@ -381,8 +382,8 @@ class Sampler:
     def _decode(self, latents: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Pixels, uint8 (n, height, width, 3), and whether the decoder's output was finite, bool (n,).
 
-        One large image at a time: a single one fills a GPU, memory stays small, and no neighbour can matter. Thumbnails
-        go together, in batches of a fixed size.
+        Large images are decoded one at a time: one fills a GPU, memory stays small, and neighbours cannot matter. Small
+        images are decoded together, in batches of a fixed size.
         """
         vae = self.pipe.vae
         config = vae.config
@@ -407,7 +408,7 @@ class Sampler:
 
 
 def _flaw(latents: np.ndarray, image: np.ndarray, finite: bool) -> str:
-    """Why an image is no result; empty when it is one."""
+    """Reason to reject an image, or an empty string."""
     if not np.isfinite(latents).all():
         return "has latents that are not finite"
     if not finite:
@@ -421,5 +422,5 @@ def _batches(items: list, size: int) -> Iterator[list]:
 
 
 def type_name(kind: torch.dtype) -> str:
-    """Such as ``float16``."""
+    """Name of a data type, such as ``float16``."""
     return str(kind).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""The images of one shard of prompts: what is in the store is verified, what is missing is made (docs/design.md)."""
+"""The images of one shard of prompts: verify those in the store and generate the missing ones (docs/design.md)."""
 
 import logging
 from collections import deque
@@ -21,7 +21,7 @@ from untold.synthesis.store import BrokenEntry, Entry, Store
 log = logging.getLogger(__name__)
 
 
-# Changes when the code makes other pixels from the same recipe.
+# To be changed whenever the code makes different pixels from the same recipe.
 RECIPE_VERSION = 1
 
 
@@ -46,7 +46,7 @@ class Shard:
         Accepted images, sorted.
     latents : ndarray of float16, shape (len(key), channels, rows, columns)
     counts : dict
-        How many images were found, missing, broken, made and rejected.
+        Number of images found, missing, broken, generated and rejected.
     """
 
     manifest: pd.DataFrame
@@ -58,7 +58,7 @@ class Shard:
 def recipe(request: Request, synthesis: Synthesis, identity: Mapping[str, Any], dtype: str) -> dict[str, Any]:
     """Everything that determines an image's pixels; its digest is the image's key.
 
-    The batch size is not in it: it changes the last bits of some numbers and nothing that can be seen.
+    The batch size is not included, because it changes only the last bits of some numbers and nothing visible.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def recipe(request: Request, synthesis: Synthesis, identity: Mapping[str, Any], 
     synthesis : Synthesis
         Sampler settings.
     identity : mapping
-        What the weights are: revisions or digests of the model and its VAE.
+        Identities of the weights: revisions or digests of the model and its VAE.
     dtype : str
-        Type of the denoiser's numbers.
+        Data type of the denoiser.
     """
     settings = synthesis.model_dump(exclude={"batch_size"})
     return {**request._asdict(), **settings, **identity, "dtype": dtype, "recipe_version": RECIPE_VERSION}
@@ -82,30 +82,30 @@ def fill_shard(
     load: Callable[[], Sampler],
     name: str = "synthesise",
 ) -> Shard:
-    """Bring the images of a table of prompts into the store.
+    """Make sure that the store has the images for a table of prompts.
 
     Parameters
     ----------
     prompts : DataFrame
-        With the columns of ``write_prompts``.
+        With the columns written by ``write_prompts``.
     store : Store
-        Where the images are, or will be.
+        The store of images.
     recipes : callable
-        The recipe of a request.
+        Returns the recipe of a request.
     latent_shape : tuple of int
         Channels, rows and columns.
     load : callable
-        Loads the model; called only when an image has to be made.
+        Loads the model; called only if an image has to be generated.
     name : str
         Title of the progress bar.
 
     Returns
     -------
     Shard
-        An image that failed is in the manifest with ``accepted`` false and the reason.
+        A failed image is in the manifest with ``accepted`` false and the reason.
     """
     requests = [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
-    # Two rows may ask for the same pixels (a group's wording found again in the age grid): made once.
+    # Two rows may ask for the same pixels (if the age grid repeats a group's wording); they are generated once.
     wanted = {digest(made := recipes(request)): (request, made) for request in requests}
     with ThreadPoolExecutor(cpu_count()) as pool:
         entries, broken = _verify(wanted, store, latent_shape, pool)
@@ -151,7 +151,7 @@ def _verify(
         except BrokenEntry as error:
             log.warning("%s %s: it is made again", store.path(key), error)
             broken.add(key)
-            # If it cannot be made again, what is wrong must not be found as right by a later run.
+            # If regeneration fails, a later run must not mistake the broken image for a good one.
             with suppress(FileNotFoundError):
                 store.path(key).unlink()
     return entries, broken
@@ -160,7 +160,7 @@ def _verify(
 def _make(
     missing: Mapping[str, tuple[Request, dict]], store: Store, sampler: Sampler, pool: ThreadPoolExecutor, name: str
 ) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Make images; threads encode and write them while the next batch is on its way."""
+    """Generate images; threads encode and write them while the next batch is computed."""
     entries: dict[str, Entry] = {}
     reasons: dict[str, str] = {}
     writing: deque[tuple[str, Future[Entry]]] = deque()
@@ -173,7 +173,7 @@ def _make(
                 reasons[key] = sample.reason
             else:
                 writing.append((key, pool.submit(store.put, made, sample.image, sample.latents)))
-        # Memory stays bounded when the disk is slower than the GPU.
+        # This bounds memory if the disk is slower than the GPU.
         while len(writing) > 4 * len(samples):
             done, future = writing.popleft()
             entries[done] = future.result()

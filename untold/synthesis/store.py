@@ -1,7 +1,7 @@
-"""The content-addressed store of generated images, ``ab/<key>.png`` with ``ab/<key>.safetensors`` beside it.
+"""The content-addressed store of generated images, ``ab/<key>.png``, and their latents, ``ab/<key>.safetensors``.
 
-The key is the digest of the recipe: everything that determines the pixels. An image is written after its latents and
-both under temporary names, so an image that exists is whole and implies its latents, whenever the process was killed.
+The key is the digest of the recipe, that is, of everything that determines the pixels. Both files are written
+atomically, the image after its latents, so an existing image is complete and has latents even if a process was killed.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ from untold.base.files import atomic
 from untold.base.identity import canonical_json, digest
 from untold.synthesis.pictures import is_constant
 
-# Level 6 costs several times the time of level 1 for a tenth of the size (docs/performance.md, SDXL).
+# Level 6 takes several times as long as level 1 to save a tenth of the size (docs/performance.md, "SDXL").
 PNG_LEVEL = 1
 
 
 class BrokenEntry(ValueError):
-    """What the store holds under a key is not the image that was put there; the message says why."""
+    """A stored image or its latents are damaged or have been replaced; the message says how."""
 
 
 class Entry(NamedTuple):
-    """A verified image of the store."""
+    """A verified image from the store."""
 
     path: Path
     sha256: str
@@ -44,14 +44,14 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Created when the first image is put. Several jobs may share it: what they would write under one key is equal.
+        Created with the first image. Several jobs may share it, because they would write equal files under equal keys.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, key: str) -> Path:
-        """Where the image of a key is, or will be."""
+        """Path of the image with a key, whether or not it exists."""
         return self.folder / key[:2] / f"{key}.png"
 
     def put(self, recipe: Mapping[str, Any], image: np.ndarray, latents: np.ndarray) -> Entry:
@@ -84,7 +84,7 @@ class Store:
         return Entry(path, hashlib.sha256(buffer.getbuffer()).hexdigest(), image.shape[1], image.shape[0], latents)
 
     def get(self, key: str, size: tuple[int, int], latent_shape: tuple[int, ...]) -> Entry | None:
-        """Read and verify what is stored under a key.
+        """Read and verify the image stored under a key.
 
         Parameters
         ----------
@@ -97,13 +97,13 @@ class Store:
         Returns
         -------
         Entry or None
-            None when there is no image.
+            None if there is no image.
 
         Raises
         ------
         BrokenEntry
-            When the image does not decode, has another size, is constant, is another picture than the one that was
-            put, or its latents are missing or damaged.
+            If the image cannot be decoded, has the wrong size, is constant or has been replaced, or its latents are
+            missing or damaged.
         """
         path = self.path(key)
         try:
@@ -112,7 +112,7 @@ class Store:
             return None
         try:
             with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-                # Size and identity first: pixels of an unexpected size are never decoded.
+                # Check size and identity first, so pixels of an unexpected size are never decoded.
                 if picture.size != size:
                     raise BrokenEntry(f"{picture.size[0]} x {picture.size[1]} pixels instead of {size[0]} x {size[1]}")
                 picture.load()
@@ -146,6 +146,6 @@ class Store:
 
 
 def _sha256(array: np.ndarray) -> str:
-    """Of shape, type and bytes."""
+    """SHA-256 of an array's shape, type and bytes."""
     head = f"{array.shape}{array.dtype.str}".encode()
     return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

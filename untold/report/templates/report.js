@@ -1,6 +1,6 @@
 "use strict";
 /**
- * What `interactive` in scripts/write_report.py writes; series of numbers are base64 of little-endian bytes.
+ * The data written by `interactive` in scripts/write_report.py; arrays of numbers are base64 of little-endian bytes.
  * @typedef {{values: string[], codes: string}} RawFacet
  * @typedef {{space: string, label: string, prompts: boolean, points: string, clusters?: string,
  *   methods: Record<string, {x: string, y: string}>}} RawMap
@@ -8,7 +8,7 @@
  *   text: RawFacet | null, seed: string | null, seeds: number[], sheets: {columns: number, per_sheet: number},
  *   maps: RawMap[], similarities: {label: string, values: string}[]}} RawDataset
  *
- * The same, decoded. A facet has a code for each image, a map has the image (and cluster) of each of its points.
+ * The same, decoded. A facet has a code for each image; a map has the image (and cluster) of each point.
  * @typedef {{values: string[], codes: Uint16Array}} Facet
  * @typedef {{x: Uint16Array, y: Uint16Array}} Coordinates
  * @typedef {{space: string, label: string, prompts: boolean, points: Uint32Array, clusters: Int16Array | null,
@@ -25,7 +25,7 @@ const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b83280", "#8f7a00", "#3a8fc9
 const MISSING = -32768;
 
 /**
- * Text reaches the page only as text nodes and attributes of elements made here, never as markup.
+ * Create an element. Text reaches the page only as text nodes and attributes created here, never as markup.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, any>} attributes `on` are handlers by event, `style` are properties
@@ -117,7 +117,7 @@ byId("theme").addEventListener("click", () => {
   dispatchEvent(new Event("themechange"));
 });
 
-/* Tables: a click on a heading sorts, a second one reverses; a field searches. */
+/* Tables: clicking a heading sorts, clicking it again reverses the order; a field searches. */
 for (const box of document.querySelectorAll(".table")) {
   const table = /** @type {HTMLTableElement} */ (box.querySelector("table")), body = table.tBodies[0];
   const heads = [.../** @type {HTMLTableSectionElement} */ (table.tHead).rows[0].cells];
@@ -162,7 +162,7 @@ for (const box of document.querySelectorAll(".table")) {
   box.prepend(make("div", {class: "tools"}, field, shown));
 }
 
-/* Quadruplets: every image of an activity, rows are seeds, columns are groups. */
+/* Quadruplets: all images of an activity, with seeds as rows and groups as columns. */
 /** @param {Dataset} d @returns {Map<number, number[]>} */
 function byActivity(d) {
   if (d.rows) return d.rows;
@@ -186,7 +186,7 @@ function quadruplet(d, activity, measure, chosen) {
   for (const i of rows) groupsOf.set(d.seed[i], (groupsOf.get(d.seed[i]) ?? new Set()).add(groups.codes[i]));
   /** @param {number} seed */
   const countOf = (seed) => groupsOf.get(seed)?.size ?? 0;
-  /* Seeds that only one group has, where others have several, are more of the same: a strip below the table. */
+  /* If some seeds have several groups, images of seeds with only one group go into a strip below the table. */
   const alone = rows.filter((i) => countOf(d.seed[i]) === 1), single = alone.length < rows.length ? alone : [];
   const seeds = [...groupsOf.keys()].filter((s) => !single.length || countOf(s) > 1).sort((a, b) => a - b);
   /** @param {number} i */
@@ -205,7 +205,7 @@ function quadruplet(d, activity, measure, chosen) {
   const table = make("div", {class: "scroll"}, make("table", {class: "quad"}, make("thead", {}, head), make("tbody", {}, ...lines)));
   if (!single.length) return table;
   const who = [...new Set(single.map((i) => groups.values[groups.codes[i]]))].join(", ");
-  return make("div", {}, table, make("p", {}, `${single.length} more of ${who}, each with a seed of its own`),
+  return make("div", {}, table, make("p", {}, `${single.length} more images of ${who}, whose seeds no other group has`),
     make("div", {class: "strip"}, ...single.map((i) => make("span", {class: i === chosen ? "chosen" : null, title: `seed ${d.seeds[d.seed[i]]}`},
       thumb(d, i, Math.min(size, 72), words(i))))));
 }
@@ -218,7 +218,7 @@ function tone(d, facet, code) {
 
 /** @param {Dataset} d @param {(measure: number) => void} pick */
 function measures(d, pick) {
-  const select = make("select", {"aria-label": "Similarity shown", on: {change: () => pick(Number(select.value))}},
+  const select = make("select", {"aria-label": "Similarity measure", on: {change: () => pick(Number(select.value))}},
     ...d.similarities.map((s, k) => make("option", {value: k}, s.label)));
   const dino = d.similarities.findIndex((s) => s.label === "DINO");
   select.value = String(Math.max(dino, 0));
@@ -277,7 +277,7 @@ function card(d, i) {
 }
 
 /**
- * Explorer: points on a canvas, drawn only when they move; the ring around one of them is an element.
+ * Explorer: points on a canvas, redrawn only when they move; the ring around the current point is an element.
  * @param {HTMLElement} holder
  */
 function explorer(holder) {
@@ -295,7 +295,7 @@ function explorer(holder) {
   /** @type {Record<string, (image: number) => boolean>} */
   let filters = {};
 
-  const canvas = make("canvas", {tabindex: "0", role: "application", "aria-label": "Map of the images; arrow keys move from point to point, Enter opens"});
+  const canvas = make("canvas", {tabindex: "0", role: "application", "aria-label": "Map of the images; use the arrow keys to move from point to point and Enter to open one"});
   const ring = make("div", {class: "ring", hidden: true}), tip = make("div", {class: "tip", hidden: true}), panel = make("div", {class: "panel"});
   const zoom = make("div", {class: "zoom"}, .../** @type {[string, string, number][]} */ ([["+", "Zoom in", 1.5], ["\u2212", "Zoom out", 1 / 1.5], ["⟲", "Whole map", 0]]).map(([text, label, by]) =>
     make("button", {type: "button", "aria-label": label, on: {click: () => scale(by)}}, text)));
@@ -332,7 +332,7 @@ function explorer(holder) {
 
   function draw() {
     const {w, h} = size(), ratio = devicePixelRatio || 1;
-    if (!w || !h) return; // printed, or in a folded part
+    if (!w || !h) return; // printed, or inside a closed section
     if (canvas.width !== Math.round(w * ratio)) canvas.width = Math.round(w * ratio);
     if (canvas.height !== Math.round(h * ratio)) canvas.height = Math.round(h * ratio);
     const u = unit(), ox = w / 2 - view.x * u, oy = h / 2 - view.y * u * 0.8, dots = disc(radius() * ratio);
@@ -370,7 +370,7 @@ function explorer(holder) {
   }
 
   /**
-   * Pixel by pixel, since 20 000 calls of drawImage take ten times as long without a GPU.
+   * Blends pixel by pixel, because without a GPU 20 000 calls of drawImage take ten times as long.
    * @param {ImageData} image @param {{side: number, opacity: Float32Array}} dot @param {number} tone
    * @param {number} x @param {number} y
    */
@@ -467,7 +467,7 @@ function explorer(holder) {
       }
       if (best >= 0) point(best, true);
     } else if (event.key === "Enter" && at >= 0) {
-      // Otherwise the same key press would go on to the Close button that has the focus by then.
+      // Otherwise the same key press would activate the Close button, which then has the focus.
       event.preventDefault();
       openDetail(d, map.points[at]);
     }
@@ -480,8 +480,8 @@ function explorer(holder) {
   const count = make("p", {class: "count", "aria-live": "polite"});
   let last = 0;
   /**
-   * A menu behind its label.
-   * @param {string} label @param {[string | number, string][]} options keys and texts
+   * A menu with its label.
+   * @param {string} label @param {[string | number, string][]} options keys and labels
    * @param {string | number} value @param {(key: string) => void} pick
    */
   const choice = (label, options, value, pick) => {
@@ -515,7 +515,7 @@ function explorer(holder) {
       legend.replaceChildren();
       if (few.some(([name, f]) => name === colourBy && f.values.length <= 8)) return;
       /** @type {[number, string][]} */
-      const names = colourBy === "cluster" ? [...new Set(map.clusters ?? [])].sort((a, b) => a - b).map((c) => [c, c < 0 ? "in no cluster" : `cluster ${c}`])
+      const names = colourBy === "cluster" ? [...new Set(map.clusters ?? [])].sort((a, b) => a - b).map((c) => [c, c < 0 ? "no cluster" : `cluster ${c}`])
         : d.facets[colourBy].values.map((value, c) => [c, value]);
       legend.append(...names.map(([c, text]) => make("li", {}, make("span", {class: "dot", style: {background: colour(c)}}), text)));
     };
