@@ -1,8 +1,10 @@
 """The readings of one judge: what shares, their self-check and the answer are computed from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,47 @@ class Judgement:
     def activities(self) -> int:
         """Number of activities A."""
         return int(max(self.neutral_activity.max(initial=-1), self.marked_activity.max(initial=-1))) + 1
+
+
+def pictures_of(images: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """The accepted neutral and marked pictures of a manifest, sorted by key.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Manifest with key, activity_id, category, seed, group, role, accepted.
+    groups : sequence of str
+        The marked groups of the axis.
+    """
+    wanted = images["accepted"] & ((images["role"] == "neutral") | images["group"].isin(list(groups)))
+    return images[wanted].sort_values("key", ignore_index=True)
+
+
+def judgement_of(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequence[str]) -> Judgement:
+    """What one judge says of the pictures of a study.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        key, label, probability of one classifier; pictures without them are left out.
+    pictures : DataFrame
+        From :func:`pictures_of`. Activities are numbered in the order of their ids.
+    groups : sequence of str
+        The marked groups, in order.
+    """
+    wide = predictions.pivot(index="key", columns="label", values="probability").reindex(columns=list(groups))
+    activity = pd.Series(pd.factorize(pictures["activity_id"], sort=True)[0], pictures["key"])
+    pictures = pictures[pictures["key"].isin(wide.index)]
+    probabilities = wide.loc[pictures["key"]].to_numpy(dtype=float)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    truth = pd.Categorical(pictures["group"], list(groups)).codes.astype(int)
+    number, seed, marked = activity.loc[pictures["key"]].to_numpy(), pictures["seed"].to_numpy(), truth >= 0
+    return Judgement(
+        groups=tuple(groups),
+        neutral=probabilities[~marked],
+        neutral_activity=number[~marked],
+        marked=probabilities[marked],
+        marked_activity=number[marked],
+        marked_seed=seed[marked],
+        truth=truth[marked],
+    )
