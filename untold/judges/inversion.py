@@ -403,9 +403,10 @@ def set_intervals(
     if population == SAMPLE:
         reach = variance.of_sample(path) * (stats.t.ppf(level, n - 1) ** 2)[:, None, None]
     else:
-        # The variance within activities is estimated too, with this many degrees of freedom.
-        spare = domains @ np.maximum(inversion.neutral.pictures - 1, 0)
-        quantile = np.where(n > 1, stats.t.ppf(level, np.maximum(spare, 1)), stats.norm.ppf(level))
+        # The variance within activities is estimated too. One activity's is not; but with the normal quantile, its
+        # interval would cover too little at some shares: a share of few pictures takes few values.
+        pictures = domains @ inversion.neutral.pictures
+        quantile = stats.t.ppf(level, np.where(n > 1, np.maximum(pictures - n, 1), pictures))
         reach = variance.of_these(path) * quantile[:, None, None] ** 2
     return _limits(np.clip(variance.estimates, 0, 1), *np.moveaxis(reach, -1, 0))
 
