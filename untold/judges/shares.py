@@ -15,7 +15,7 @@ COUNTS, PROBABILITIES, INVERSION, EMQ = "counts", "probabilities", "inversion", 
 ESTIMATORS = (COUNTS, PROBABILITIES, INVERSION, EMQ)
 OVERALL, CATEGORY, ACTIVITY = "overall", "category", "activity"
 # Fewer activities say nothing useful about other activities.
-LEAST_ACTIVITIES = 5
+LEAST_ACTIVITIES = 20
 # Fewer pictures say nothing useful about their activity.
 LEAST_PICTURES = 4
 
@@ -91,20 +91,32 @@ def correction(judgement: Judgement, estimator: str) -> tuple[Inversion, str]:
     estimator : str
         One of `ESTIMATORS`.
     """
-    neutral, marked = judgement.neutral, judgement.marked
-    if estimator == COUNTS:
-        neutral, marked = hot(neutral), hot(marked)
-    plain = Inversion(*moments(judgement, neutral, marked))
+    plain = Inversion(*moments(judgement, *estimator_scores(judgement, INVERSION)))
     if estimator in (COUNTS, PROBABILITIES):
-        return uncorrected(plain.neutral), ""
+        return uncorrected(moments(judgement, *estimator_scores(judgement, estimator))[0]), ""
     hindrance = NO_MARKED if np.isinf(plain.condition) else INDISTINCT if plain.condition > SINGULAR else ""
     if estimator == INVERSION or hindrance:
         return plain, hindrance
-    pictures = plain.neutral.pictures[judgement.neutral_activity]
-    prior = expectation_maximization(neutral, 1 / pictures)
-    # A group that seems absent must keep a score of its own.
-    prior = 0.9 * prior + 0.1 / len(prior)
-    return Inversion(*moments(judgement, reweighted(neutral, prior), reweighted(marked, prior))), ""
+    return Inversion(*moments(judgement, *estimator_scores(judgement, EMQ))), ""
+
+
+def estimator_scores(judgement: Judgement, estimator: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the neutral (n, G) and marked (m, G) pictures that an estimator averages.
+
+    `EMQ` has the judge's probabilities under the shares of highest likelihood instead of equal ones. Where they are
+    calibrated, their mean is that share again, with the least possible error; where they are not, inverting their
+    confusion matrix removes the bias.
+    """
+    neutral, marked = judgement.neutral, judgement.marked
+    if estimator == COUNTS:
+        return hot(neutral), hot(marked)
+    if estimator == EMQ:
+        pictures = np.bincount(judgement.neutral_activity)
+        prior = expectation_maximization(neutral, 1 / pictures[judgement.neutral_activity])
+        # A group that seems absent must keep a score of its own.
+        prior = 0.9 * prior + 0.1 / len(prior)
+        return reweighted(neutral, prior), reweighted(marked, prior)
+    return neutral, marked
 
 
 def expectation_maximization(
