@@ -320,6 +320,32 @@ class Variance:
         excess = np.clip(weights(self.domains) @ excess_squares(self.inversion), 0, None)
         return np.where(several, excess, 0)
 
+    def path(self, values: np.ndarray) -> np.ndarray:
+        """Shares at which the contrasts, sets of groups, have values (P,): (D, K, P, G).
+
+        The groups of a set keep their proportions, and so do the others.
+        """
+        base = self.plausible[:, None, :]
+        none, every = possible(base * (1 - self.contrasts)), possible(base * self.contrasts)
+        return none[:, :, None] * (1 - values)[:, None] + every[:, :, None] * values[:, None]
+
+    def of(self, population: str, shares: np.ndarray) -> np.ndarray:
+        """Variance in a population; shapes as in `independent`."""
+        return self.of_sample(shares) if population == SAMPLE else self.of_these(shares)
+
+    def freedom(self, population: str) -> np.ndarray:
+        """Degrees of freedom of the variance: (D,).
+
+        One activity's variance is not estimated. But with the normal quantile its interval would cover too little at
+        some shares, because a share of few pictures takes few values.
+        """
+        n, pictures = self.domains.sum(-1), self.domains @ self.inversion.neutral.pictures
+        return n - 1 if population == SAMPLE else np.where(n > 1, np.maximum(pictures - n, 1), pictures)
+
+    def quantile(self, population: str, confidence: float) -> np.ndarray:
+        """Student's quantile of each domain: (D,)."""
+        return stats.t.ppf((1 + confidence) / 2, self.freedom(population))
+
     def of_these(self, shares: np.ndarray) -> np.ndarray:
         """Variance for these activities, where only seeds are random; shapes as in `independent`.
 
@@ -395,19 +421,45 @@ def set_intervals(
     docs/method.md section 7. Wilson 1927, JASA 22:209; Rogan and Gladen 1978, Am. J. Epidemiol. 107:71.
     """
     variance = Variance(inversion, domains, sets)
-    base = variance.plausible[:, None, :]
-    none, every = possible(base * (1 - sets)), possible(base * sets)
     # The variance is quadratic in the tested value, so three points determine it.
-    path = np.stack([none, (none + every) / 2, every], axis=-2)
-    level, n = (1 + confidence) / 2, domains.sum(-1)
-    if population == SAMPLE:
-        reach = variance.of_sample(path) * (stats.t.ppf(level, n - 1) ** 2)[:, None, None]
-    else:
-        # The variance within activities is estimated too, with this many degrees of freedom.
-        spare = domains @ np.maximum(inversion.neutral.pictures - 1, 0)
-        quantile = np.where(n > 1, stats.t.ppf(level, np.maximum(spare, 1)), stats.norm.ppf(level))
-        reach = variance.of_these(path) * quantile[:, None, None] ** 2
+    path = variance.path(np.array([0.0, 0.5, 1.0]))
+    reach = variance.of(population, path) * variance.quantile(population, confidence)[:, None, None] ** 2
     return _limits(np.clip(variance.estimates, 0, 1), *np.moveaxis(reach, -1, 0))
+
+
+def set_tests(
+    inversion: Inversion, domains: np.ndarray, sets: np.ndarray, values: np.ndarray, population: str
+) -> np.ndarray:
+    """Two-sided p-values (D, K) that sets have these shares (K,): the score tests that `set_intervals` inverts."""
+    variance = Variance(inversion, domains, sets)
+    at = variance.path(values)[:, np.arange(len(sets)), np.arange(len(sets))][:, :, None, :]
+    distance = np.abs(np.clip(variance.estimates, 0, 1) - values)
+    spread = np.sqrt(variance.of(population, at)[..., 0])
+    return 2 * stats.t.sf(distance / spread, variance.freedom(population)[:, None])
+
+
+def joint_test(inversion: Inversion, reference: np.ndarray, population: str) -> float:
+    """p-value of the score test that the mean shares over all activities are the reference (Hotelling's T squared).
+
+    The covariance is that of independent pictures under the reference, scaled by the largest ratio of any group's
+    variance in this population to its variance with independent pictures.
+    """
+    k, domain = inversion.groups, (inversion.neutral.pictures > 0)[None]
+    variance = Variance(inversion, domain, np.eye(k))
+    at = np.broadcast_to(reference, (1, k, 1, k))
+    ratio = (variance.of(population, at) / variance.independent(at)).max()
+    typical, n = inversion.typical, inversion.marked.pictures
+    mean = reference @ typical.mean
+    picture = np.einsum("g,gij->ij", reference, typical.square) - np.outer(mean, mean)
+    rows = typical.square - typical.mean[:, :, None] * typical.mean[:, None, :]
+    each = np.where(n > 0, 1 / np.maximum(n, 1), 0).sum(0) / inversion.seen**2
+    scores = inversion.dispersion * picture / variance.pictures[0] + np.einsum("g,gij->ij", reference**2 * each, rows)
+    # The last share follows from the others.
+    loadings = inversion.inverse[:-1]
+    covariance = ratio * loadings @ scores @ loadings.T
+    away = (inversion.shares(domain)[0] - reference)[:-1]
+    squared, df = away @ np.linalg.pinv(covariance) @ away, float(variance.freedom(population)[0])
+    return float(stats.f.sf(squared * (df - k + 2) / ((k - 1) * df), k - 1, max(df - k + 2, 1)))
 
 
 def _limits(

@@ -14,19 +14,19 @@ from untold.statistics.resampling import Resampling
 COUNTS, PROBABILITIES, INVERSION, EMQ = "counts", "probabilities", "inversion", "EMQ"
 ESTIMATORS = (COUNTS, PROBABILITIES, INVERSION, EMQ)
 OVERALL, CATEGORY, ACTIVITY = "overall", "category", "activity"
-# Fewer activities say too little about other activities: too many intervals would miss in lopsided worlds.
-LEAST_ACTIVITIES = 10
+# Fewer activities say nothing useful about other activities.
+LEAST_ACTIVITIES = 20
+# Fewer pictures say nothing useful about their activity.
+LEAST_PICTURES = 4
 
 NO_PICTURE = "no neutral picture"
 NO_MARKED = "a group has no marked picture: no correction"
 INDISTINCT = "the judge hardly tells the groups apart: no correction"
 FEW_ACTIVITIES = f"fewer than {LEAST_ACTIVITIES} activities say too little about others: no interval"
-ONE_PICTURE = "one picture says too little about an activity: no interval"
+FEW_PICTURES = f"fewer than {LEAST_PICTURES} pictures say too little about an activity: no interval"
 ONE_SEED = "one picture per activity: chance cannot be told from differences between activities, no interval"
 
-COLUMNS = (
-    *("estimator", "level", "activity_id", "group", "n", "estimate", "low", "high", "population", "note"),
-)
+COLUMNS = ("estimator", "level", "activity_id", "group", "n", "estimate", "low", "high", "population", "note")
 
 
 def shares(
@@ -73,9 +73,12 @@ def shares(
     for estimator in ESTIMATORS:
         inversion, hindrance = correction(judgement, estimator)
         for population, rows in ((SAMPLE, several), (THESE, domains)):
-            part = _table(inversion, hindrance, rows & (sizes > 0), population, judgement.groups, resampling.confidence)
-            part = head.loc[np.repeat(np.arange(len(rows)), len(judgement.groups))].reset_index(drop=True).join(part)
-            parts.append(part.assign(estimator=estimator, population=population))
+            drawn = rows & (sizes > 0)
+            estimate, low, high, notes = intervals(inversion, hindrance, drawn, population, resampling.confidence)
+            part = head.loc[np.repeat(np.arange(len(rows)), len(judgement.groups))]
+            columns = {"group": np.tile(judgement.groups, len(rows)), "estimate": estimate.ravel(), "low": low.ravel()}
+            columns |= {"high": high.ravel(), "note": np.repeat(notes, len(judgement.groups))}
+            parts.append(part.assign(estimator=estimator, population=population, **columns))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
@@ -88,20 +91,32 @@ def correction(judgement: Judgement, estimator: str) -> tuple[Inversion, str]:
     estimator : str
         One of `ESTIMATORS`.
     """
-    neutral, marked = judgement.neutral, judgement.marked
-    if estimator == COUNTS:
-        neutral, marked = hot(neutral), hot(marked)
-    plain = Inversion(*moments(judgement, neutral, marked))
+    plain = Inversion(*moments(judgement, *estimator_scores(judgement, INVERSION)))
     if estimator in (COUNTS, PROBABILITIES):
-        return uncorrected(plain.neutral), ""
+        return uncorrected(moments(judgement, *estimator_scores(judgement, estimator))[0]), ""
     hindrance = NO_MARKED if np.isinf(plain.condition) else INDISTINCT if plain.condition > SINGULAR else ""
     if estimator == INVERSION or hindrance:
         return plain, hindrance
-    pictures = plain.neutral.pictures[judgement.neutral_activity]
-    prior = expectation_maximization(neutral, 1 / pictures)
-    # A group that seems absent must keep a score of its own.
-    prior = 0.9 * prior + 0.1 / len(prior)
-    return Inversion(*moments(judgement, reweighted(neutral, prior), reweighted(marked, prior))), ""
+    return Inversion(*moments(judgement, *estimator_scores(judgement, EMQ))), ""
+
+
+def estimator_scores(judgement: Judgement, estimator: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the neutral (n, G) and marked (m, G) pictures that an estimator averages.
+
+    `EMQ` has the judge's probabilities under the shares of highest likelihood instead of equal ones. Where they are
+    calibrated, their mean is that share again, with the least possible error; where they are not, inverting their
+    confusion matrix removes the bias.
+    """
+    neutral, marked = judgement.neutral, judgement.marked
+    if estimator == COUNTS:
+        return hot(neutral), hot(marked)
+    if estimator == EMQ:
+        pictures = np.bincount(judgement.neutral_activity)
+        prior = expectation_maximization(neutral, 1 / pictures[judgement.neutral_activity])
+        # A group that seems absent must keep a score of its own.
+        prior = 0.9 * prior + 0.1 / len(prior)
+        return reweighted(neutral, prior), reweighted(marked, prior)
+    return neutral, marked
 
 
 def expectation_maximization(
@@ -140,36 +155,45 @@ def reweighted(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return joint / joint.sum(1, keepdims=True)
 
 
-def point_estimates(inversion: Inversion, domains: np.ndarray) -> np.ndarray:
-    """Mean shares of domains (D, A), constrained to the simplex: (D, G)."""
-    return unmix(inversion.confusion, weights(domains) @ inversion.neutral.mean)
+def intervals(
+    inversion: Inversion, hindrance: str, domains: np.ndarray, population: str, confidence: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean shares of domains with their intervals, where there are any.
 
+    Parameters
+    ----------
+    inversion, hindrance
+        See `correction`.
+    domains : boolean ndarray of shape (D, A)
+        Activities with neutral pictures.
+    population : {SAMPLE, THESE}
+    confidence : float
 
-def _table(
-    inversion: Inversion,
-    hindrance: str,
-    domains: np.ndarray,
-    population: str,
-    groups: Sequence[str],
-    confidence: float,
-) -> pd.DataFrame:
-    """group, estimate, low, high and note of each domain (D, A) and group."""
-    n, repeated = domains.sum(1), (domains & (inversion.neutral.pictures > 1)).any(1)
-    estimate, low, high = np.full((3, len(domains), len(groups)), np.nan)
+    Returns
+    -------
+    estimate, low, high : ndarray of shape (D, G)
+        Within [0, 1]; estimates of a domain add up to 1.
+    note : ndarray of str of shape (D,)
+        Why there is no interval.
+    """
+    pictures = inversion.neutral.pictures
+    n, repeated = domains.sum(1), (domains & (pictures > 1)).any(1)
+    estimate, low, high = np.full((3, len(domains), inversion.groups), np.nan)
     few = (population == SAMPLE) & (n < LEAST_ACTIVITIES)
+    short = (population == THESE) & (n == 1) & (domains @ pictures < LEAST_PICTURES)
     once = (population == THESE) & ~repeated
     notes = np.select(
-        [n == 0, np.full(len(n), bool(hindrance)), few, once & (n == 1), once],
-        [NO_PICTURE, hindrance, FEW_ACTIVITIES, ONE_PICTURE, ONE_SEED],
+        [n == 0, np.full(len(n), bool(hindrance)), few, short, once],
+        [NO_PICTURE, hindrance, FEW_ACTIVITIES, FEW_PICTURES, ONE_SEED],
         "",
     )
     if not hindrance:
-        estimate[n > 0] = point_estimates(inversion, domains[n > 0])
+        means = weights(domains[n > 0]) @ inversion.neutral.mean
+        estimate[n > 0] = unmix(inversion.confusion, means)
     shown = notes == ""
     if shown.any():
-        limits = set_intervals(inversion, domains[shown], np.eye(len(groups)), population, confidence)
-        # Where the correction leaves [0, 1], the constrained estimate may lie outside by a trifle.
+        limits = set_intervals(inversion, domains[shown], np.eye(inversion.groups), population, confidence)
+        # Where the correction leaves [0, 1], the constrained estimate may lie just outside the interval.
         low[shown] = np.minimum(limits[0], estimate[shown])
         high[shown] = np.maximum(limits[1], estimate[shown])
-    columns = {"group": np.tile(groups, len(domains)), "estimate": estimate.ravel(), "low": low.ravel()}
-    return pd.DataFrame(columns | {"high": high.ravel(), "note": np.repeat(notes, len(groups))})
+    return estimate, low, high, notes
