@@ -129,6 +129,12 @@ def picture_vectors(wildcards):
     return {space: vectors[space] for space in PLAN[wildcards.dataset].picture_spaces}
 
 
+def probes(wildcards):
+    """The predictions of the probe in each space of images."""
+    spaces = PLAN[wildcards.dataset].picture_spaces
+    return {space: [f"{RESULTS}/{wildcards.dataset}/probes/{space}.parquet"] for space in spaces}
+
+
 def picture_clusters(wildcards):
     """The clusters of each space of images."""
     spaces = PLAN[wildcards.dataset].picture_spaces

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Per = Literal["dataset", "space", "image space", "first image space", "text encoder", "studies"]
-Trait = Literal["generated", "planted", "audited", "captioned", "published", "several spaces"]
+Trait = Literal["generated", "planted", "depicted", "audited", "captioned", "published", "several spaces"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Scope:
     Attributes
     ----------
     traits : set of str
-        ``generated`` (by a model), ``planted`` (its bias is known), ``audited`` (classifiers are compared with labels),
+        ``generated`` (by a model), ``planted`` (its bias is known), ``depicted`` (an
+        oracle knows what its images show), ``audited`` (classifiers are compared with labels),
         ``captioned``, ``published`` (there are published results for the same classifiers), ``several spaces`` (more
         than one space of images).
     spaces, image_spaces : sequence of str

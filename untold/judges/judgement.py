@@ -90,7 +90,7 @@ def judgement_of(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequ
     activity = pd.Series(pd.factorize(pictures["activity_id"], sort=True)[0], pictures["key"])
     pictures = pictures[pictures["key"].isin(wide.index)]
     probabilities = wide.loc[pictures["key"]].to_numpy(dtype=float)
-    probabilities /= probabilities.sum(1, keepdims=True)
+    probabilities = probabilities / probabilities.sum(1, keepdims=True)
     truth = pd.Categorical(pictures["group"], list(groups)).codes.astype(int)
     number, seed, marked = activity.loc[pictures["key"]].to_numpy(), pictures["seed"].to_numpy(), truth >= 0
     return Judgement(

@@ -26,6 +26,7 @@ from untold.study.schema_models import Source
 LONGEST_SETTINGS = 100_000
 PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of docs/method.md section 9
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+AGES = ("young", "middle", "older")  # groups of the miniature world, as in untold/miniature/world.py
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 
 
@@ -249,7 +250,12 @@ class GeneratedPlan(DatasetPlan):
 
     @property
     def traits(self) -> set[Trait]:
-        return {"generated", "planted"} if self.settings.planted else {"generated"}
+        has: dict[Trait, object] = {
+            "generated": True,
+            "planted": self.settings.planted,
+            "depicted": self.world_files and self.groups == list(AGES),
+        }
+        return {trait for trait, value in has.items() if value}
 
     @property
     def scored(self) -> list[str]:
@@ -259,6 +265,16 @@ class GeneratedPlan(DatasetPlan):
     def planted_files(self) -> list[str]:
         """The table of known shares, of a model whose bias was planted."""
         return [self.settings.planted] if self.settings.planted else []
+
+    @property
+    def world_files(self) -> list[str]:
+        """The files of the world whose shares were planted, from which a pixel oracle tells what is depicted."""
+        if not self.settings.planted:
+            return []
+        folder = Path(self.settings.planted).parent
+        files = [Path(self.settings.planted), folder / "world.json", folder / "sprites.png"]
+        whole = files[0].name == "world.csv" and all(find(file).is_file() for file in files)
+        return [file.as_posix() for file in files] if whole else []
 
     @property
     def classifiers(self) -> Mapping[str, Mapping[str, object]]:

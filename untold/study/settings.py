@@ -83,6 +83,36 @@ def position_settings(plan: GeneratedPlan) -> Settings:
     }
 
 
+def probe_settings(plan: GeneratedPlan, space: str) -> Settings:
+    """Of probe."""
+    return {"groups": plan.groups, "column": plan.spaces[space].column, "seed": plan.study.inference.seed}
+
+
+def share_settings(plan: GeneratedPlan) -> Settings:
+    """Of estimate_shares."""
+    return {
+        "dataset": plan.name,
+        "groups": plan.groups,
+        "space": f"{plan.texts[0]}_image" if plan.predictor else None,
+        "inference": plan.study.inference.model_dump(),
+    }
+
+
+def depiction_settings(plan: GeneratedPlan) -> Settings:
+    """Of depict."""
+    return {"world": digests(plan.world_files)}
+
+
+def share_audit_settings(plan: GeneratedPlan) -> Settings:
+    """Of audit_shares."""
+    return {
+        "dataset": plan.name,
+        "groups": plan.groups,
+        "world": digests(plan.world_files),
+        "inference": plan.study.inference.model_dump(),
+    }
+
+
 def projection_settings(plan: DatasetPlan) -> Settings:
     """Of project."""
     return {
