@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pydantic import BaseModel
 
 from scripts.cli import run
@@ -70,7 +71,7 @@ def main(
             [composition([], nowhere).assign(**nothing)],
             [association([], nowhere).assign(**nothing).iloc[:0]],
         )
-    sets = {attribute: table[attribute] for attribute in attributes}
+    sets: dict[str, ArrayLike] = {attribute: table[attribute] for attribute in attributes}
     sets["kmeans cluster"] = members(found, "kmeans", table["key"])
     spread = [
         diversity(values, groups, units=units, seed=settings.seed, confidence=settings.confidence).assign(

@@ -14,7 +14,7 @@ from untold.data.parquet import read_table
 from untold.report.colours import colours
 from untold.report.figures import DRAW, Design
 from untold.report.style import save
-from untold.report.wording import space_label
+from untold.report.wording import activity_titles, space_label
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -53,13 +53,12 @@ def main(*, settings: Settings, tables: list[Path], projections: Path, images: l
 
 def whole_design(settings: Settings, manifest: pd.DataFrame) -> Design:
     """The settings shared by all figures of the dataset."""
-    titles = manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"] if settings.groups else {}
     return Design(
         groups=settings.groups[1:],
         contrast=settings.contrast or "",
         colour=colours(settings.groups, settings.colours),
         confidence=settings.confidence,
-        activities=dict(titles),
+        activities=activity_titles(manifest) if settings.groups else {},
     )
 
 

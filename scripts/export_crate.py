@@ -80,9 +80,12 @@ def main(*, settings: Settings, results: list[Path], crate: Path) -> None:
         )
         for name, identity in sorted(settings.identities.items())
     ]
-    about = "From the configuration and the models to the tables, the figures and the page."
-    action = {"@type": "CreateAction", "name": f"Run of the study {settings.title}", "description": about}
-    action = packed.add(ContextEntity(packed, "#run", action))
+    run_of_study = {
+        "@type": "CreateAction",
+        "name": f"Run of the study {settings.title}",
+        "description": "From the configuration and the models to the tables, the figures and the page.",
+    }
+    action = packed.add(ContextEntity(packed, "#run", run_of_study))
     action["instrument"] = workflow
     action["object"] = [config, *models]
     action["result"] = made

@@ -84,7 +84,7 @@ def atlas_table(table: pd.DataFrame, places: pd.DataFrame, keys: dict[str, str])
     """Write one row per image: labels, path, a thumbnail, and its coordinates on the map of every space."""
     frame = table.rename(columns={"path": "filepath"})
     for (space, method), part in places[places["space"].isin(keys)].groupby(["space", "method"]):
-        xy = part.set_index("key")[["x", "y"]].reindex(table[keys[space]])
+        xy = part.set_index("key")[["x", "y"]].reindex(table[keys[str(space)]])
         frame[f"{space}_{method}_x"], frame[f"{space}_{method}_y"] = xy["x"].to_numpy(), xy["y"].to_numpy()
     small = [thumbnails.encode(thumbnails.picture(Path(path), EDGE), 75) for path in table["path"]]
     pictures = pa.array(

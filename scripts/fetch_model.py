@@ -5,15 +5,24 @@ import os
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from scripts.cli import run
 from untold.base.files import atomic
-from untold.study.schema_models import Source
 
 # This is the only script that goes online, unless the user has asked to stay offline.
 OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")
 
 
-def main(*, settings: Source, manifest: Path) -> None:
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """A revision, and patterns of the files that the study needs; None for all."""
+
+    repository: str
+    revision: str
+    files: list[str] | None
+
+
+def main(*, settings: Settings, manifest: Path) -> None:
     os.environ["HF_HUB_OFFLINE"] = OFFLINE
     from untold.models.hub import FetchError, fetch
 

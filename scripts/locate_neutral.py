@@ -62,7 +62,7 @@ def main(
     if len(grid):
         grid = grid.assign(template=grid["group"].str.rsplit("_", n=1).str[0])
         frames["implied_age"] = implied_age(grid, resampling, by=["template"])
-    if predictions:
+    if settings.space and predictions:
         known = beside_groups(read_table(predictions), read_table(images), settings.dataset, settings.space)
         frames["age_shares"] = neutral_shares(known, groups, "neutral", resampling)
         shares = neutral_shares_by_activity(known, groups, "neutral", resampling)

@@ -33,7 +33,7 @@ def main(*, settings: Settings, images: list[Path], vectors: NamedFiles, referen
         sums = ReferenceSums("neutral")
         for path in vectors[space]:
             keys, values = read_arrays(path, column)
-            found = manifest.index.get_indexer(keys)
+            found = manifest.index.get_indexer(pd.Index(keys))
             rows, values = manifest.iloc[found[found >= 0]], values[found >= 0]
             sums.add(values.reshape(len(rows), -1), rows["activity_id"], rows["group"], rows["seed"])
         references.append(sums.table(space, resampling))

@@ -35,7 +35,8 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     from untold.synthesis import sampler
 
     started = time.time()
-    folder, vae = Path(settings.model.folder), settings.vae and Path(settings.vae.folder)
+    folder = Path(settings.model.folder)
+    vae = Path(settings.vae.folder) if settings.vae else None
     config = sampler.vae_config(folder, vae)
     shape = sampler.latent_shape(config, settings.synthesis.width, settings.synthesis.height)
     dtype = sampler.type_name(sampler.denoiser_type(settings.synthesis.profile, sampler.device()))

@@ -43,7 +43,7 @@ from untold.report.page import (
     spread,
 )
 from untold.report.tables import ShownTable, by_activity, make_table, original
-from untold.report.wording import primary_space, space_label
+from untold.report.wording import activity_titles, primary_space, space_label
 from untold.study.schema_report import Report
 
 LIBRARIES = (
@@ -207,7 +207,7 @@ def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
 def rejected(manifest: pd.DataFrame) -> list[Rejected]:
     """Images that were excluded."""
     rows = manifest.loc[~manifest["accepted"], ["path", "reason"]].fillna("")
-    return [Rejected(**row) for row in rows.to_dict("records")]
+    return [Rejected(path, reason) for path, reason in rows.itertuples(index=False, name=None)]
 
 
 def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) -> headline.Answer:
@@ -238,15 +238,10 @@ def shown_table(contents: Contents, name: str) -> ShownTable | None:
         marked = [group for group in contents.facts.groups if group in frame]
         return original(file, frame, marked)
     if kind.name == "activities":
-        return by_activity(file, frame, contrast, titles(contents.manifest))
+        return by_activity(file, frame, contrast, activity_titles(contents.manifest)) if contrast else None
     if contrast and "contrast" in frame:
         frame = frame.sort_values("contrast", key=lambda names: names != contrast, kind="stable")
     return make_table(kind.name, file, frame)
-
-
-def titles(manifest: pd.DataFrame) -> dict[str, str]:
-    """Human-readable names of activities, by id."""
-    return manifest.drop_duplicates("activity_id").set_index("activity_id")["activity"].to_dict()
 
 
 def shown_figures(contents: Contents) -> dict[str, Drawing]:
@@ -292,8 +287,8 @@ def centres(contents: Contents, space: str) -> list[Centre]:
     index = first_images(contents.pictured, contents.facts.keys[space])
     rows = shown[(shown["method"] == "kmeans") & (shown["role"] == "nearest") & shown["key"].isin(index.index)]
     return [
-        Centre(int(cluster), index.loc[part.sort_values("rank")["key"]].tolist()[:8])
-        for cluster, part in rows.groupby("cluster")
+        Centre(int(part["cluster"].iloc[0]), index.loc[part.sort_values("rank")["key"]].tolist()[:8])
+        for _, part in rows.groupby("cluster")
     ]
 
 

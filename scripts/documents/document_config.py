@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -11,7 +11,7 @@ from untold.base.files import atomic
 from untold.study.schema import Study
 from untold.study.schema_base import Name
 
-NAME = Name.__metadata__[0].pattern
+NAME = get_args(Name)[1].pattern
 
 HEAD = """\
 # The configuration of a study

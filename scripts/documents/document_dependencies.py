@@ -18,7 +18,7 @@ def pins(lock: str) -> dict[str, str]:
 def conda_environment(lock: str, project: str) -> str:
     """An environment file with the direct dependencies as the lock pins them."""
     pinned = pins(lock)
-    direct = [re.match(r"[a-z0-9-]+", line)[0] for line in tomllib.loads(project)["project"]["dependencies"]]
+    direct = [re.split(r"[^a-z0-9-]", line)[0] for line in tomllib.loads(project)["project"]["dependencies"]]
     head = [
         "# Made from requirements.lock by `make lock`; do not edit.",
         "channels:",
@@ -38,7 +38,8 @@ def licences(lock: str) -> str:
         except PackageNotFoundError:
             continue  # of another platform
         classifiers = [line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License")]
-        stated = about.get("License-Expression") or "; ".join(classifiers) or about.get("License") or "not stated"
+        fields = [*about.get_all("License-Expression", []), "; ".join(classifiers), *about.get_all("License", [])]
+        stated = next(filter(None, fields), "not stated")
         rows.append(f"| {name} | {about['Version']} | {stated.splitlines()[0][:80].replace('|', '/')} |")
     head = [
         "# Licences of the dependencies",

@@ -54,9 +54,8 @@ def test_vectors_of_several_shards_come_in_the_order_of_their_keys(simulated, tm
 
 def test_the_rest_is_there(study):
     people = study["people"]
-    assert (
-        people.predictions("clip").groupby(["key", "attribute", "classifier"])["probability"].sum().round(4).eq(1).all()
-    )
+    totals = people.predictions("clip").groupby(["key", "attribute", "classifier"])["probability"].sum()
+    assert totals.round(4).eq(1).all()
     assert set(people.similarity["space"]) >= {"dino", "clip_text"}
     assert set(people.projections["key"]) <= set(people.images["key"]) | set(people.prompts["prompt_key"])
 

@@ -264,7 +264,7 @@ def test_models_that_are_no_pipelines_come_without_pickles():
 
 
 def script(folder: Path, url: str, revision: str = REVISION, **environment) -> subprocess.CompletedProcess:
-    settings = {"repository": REPOSITORY, "revision": revision}
+    settings = {"repository": REPOSITORY, "revision": revision, "files": None}
     return subprocess.run(
         [
             sys.executable,

@@ -30,7 +30,7 @@ def dino(tmp_path_factory) -> Timm:
 
 @pytest.fixture
 def manifest(tmp_path) -> pd.DataFrame:
-    """Three photographs in two shards of a manifest: one in two rows, keys against the order of the files, one reject."""
+    """Three photographs in two shards of a manifest: one in two rows, keys against the order of files, one reject."""
     paths = write_photographs(tmp_path / "photographs", 3)
     rows = [(key, path.as_posix(), file_digest(path), True) for key, path in zip("cba", paths, strict=True)]
     table = pd.DataFrame([*rows, rows[0], ("d", "", "", False)], columns=["key", "path", "sha256", "accepted"])

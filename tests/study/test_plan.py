@@ -205,7 +205,7 @@ def test_what_a_generated_dataset_has(values):
     assert people.axis == ["neutral", "young", "middle", "older"]
     assert people.balanced == (["group"], {})
     assert (people.audited, people.predicted, people.published, people.main_classifier) == ({}, {}, {}, None)
-    assert people.picture_spaces == ["clip_image", "dino", "resnet50"] + ["latents"]
+    assert people.picture_spaces == ["clip_image", "dino", "resnet50", "latents"]
     assert people.texts == people.scored == ["clip"] and people.predictor == "clip"
     assert people.classifiers == {"group": {"group": values["datasets"]["people"]["zero_shot"]}}
     assert people.traits == {"generated"} and people.planted_files == []

@@ -1345,6 +1345,8 @@ SECTIONS = {
     "Studies side by side": COMPARISON,
 }
 TABLES = {table.name: table for tables in SECTIONS.values() for table in tables}
+# How the page shows the tables that it shows.
+PAGES = {name: table.page for name, table in TABLES.items() if table.page}
 
 
 def entry(name: str) -> Table:

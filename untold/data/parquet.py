@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
 
 from untold.base.files import atomic
 
@@ -91,9 +92,7 @@ def array_size(path: Path, column: str) -> int:
     return math.prod(kind.shape) if isinstance(kind, pa.FixedShapeTensorType) else kind.list_size
 
 
-def write_arrays(
-    path: Path, key: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]
-) -> None:
+def write_arrays(path: Path, key: ArrayLike, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]) -> None:
     """Write one array per key, sorted by key.
 
     Parameters

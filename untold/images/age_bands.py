@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70)
 
@@ -12,7 +13,7 @@ AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70)
 # --- By group ---------------------------------------------------------------------------------------------
 
 
-def age_band(ages: Sequence, starts: Sequence[int] = AGE_BANDS) -> pd.Series:
+def age_band(ages: ArrayLike, starts: Sequence[int] = AGE_BANDS) -> pd.Series:
     """Convert ages in years to bands such as ``20-29``, with ``70+`` as the last; missing ages stay missing.
 
     Sorted as text, the names are in the order of age.

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.model_selection import StratifiedKFold
 
@@ -216,7 +217,7 @@ def by_group(groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
 
 
 def errors(
-    truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2, confidence: float = 0.95
+    truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, intersections: int = 2, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Errors of each group: the rate within it, and its share of all errors, which some reports call a rate.
 
@@ -252,7 +253,7 @@ def errors(
     return table
 
 
-def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
+def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
     """Confusion matrix of each group, and of all images.
 
     Returns
@@ -263,7 +264,7 @@ def confusion(truth: Sequence, predicted: Sequence, groups: pd.DataFrame, *, int
     """
     true_labels, predicted_labels = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
     labels = sorted({*true_labels, *predicted_labels})
-    everyone = pd.DataFrame({"position": np.arange(len(truth)), "attribute": "all", "group": "all"})
+    everyone = pd.DataFrame({"position": np.arange(len(true_labels)), "attribute": "all", "group": "all"})
     long = pd.concat([everyone, by_group(groups, intersections=intersections)], ignore_index=True)
     rows = []
     for (attribute, group), part in long.groupby(["attribute", "group"], sort=True):

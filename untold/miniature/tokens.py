@@ -25,4 +25,5 @@ def build_tokenizer(words: list[str]) -> CLIPTokenizer:
     tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges)]
     tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
     vocab = {token: number for number, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)
+    # The annotation says strings, but the BPE model that it hands them to takes only pairs.
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -17,6 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from untold.base.devices import device
 from untold.base.files import atomic
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
@@ -44,7 +47,7 @@ def follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> Non
 
 
 def train(
-    model: nn.Module,
+    model: Model,
     loss: Callable[[int, torch.Generator], Tensor],
     *,
     steps: int,
@@ -55,7 +58,7 @@ def train(
     weight_decay: float = 0.01,
     every: int = 100,
     after_step: Callable[[int], None] | None = None,
-) -> tuple[nn.Module, list[float]]:
+) -> tuple[Model, list[float]]:
     """Minimise ``loss`` with AdamW.
 
     Each step draws from a generator seeded by (seed, step), so a run that was stopped and resumed sees the

@@ -133,10 +133,10 @@ def draw_sprites(font: Path, emoji: list[str]) -> Image.Image:
         ImageDraw.Draw(large).text((0, 0), character, font=face, embedded_color=True)
         large = large.crop(large.getbbox())
         scale = pixels / max(large.size)
-        size = tuple(max(1, round(side * scale)) for side in large.size)
-        small = large.resize(size, Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * scale)) for side in large.size)
+        small = large.resize((width, height), Image.Resampling.LANCZOS)
         cell = Image.new("RGBA", (CELL, CELL))
-        cell.paste(small, ((CELL - size[0]) // 2, (CELL - size[1]) // 2))
+        cell.paste(small, ((CELL - width) // 2, (CELL - height) // 2))
         return cell
 
     cells = [

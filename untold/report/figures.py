@@ -219,11 +219,11 @@ def categories(table: pd.DataFrame, design: Design) -> Figure:
     axes.grid(False)
     limit = max(0.1, float(np.nanmax(np.abs(size.to_numpy()), initial=0)))
     image = axes.imshow(size, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit)
-    for y, x in np.ndindex(size.shape):
-        if np.isfinite(value := gap.iat[y, x]):
-            dark = abs(size.iat[y, x]) > 0.65 * limit
-            text = plain(value, 3, signed=True) + ("*" if sure.iat[y, x] is True or sure.iat[y, x] == 1 else "")
-            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=ON_DARK if dark else ON_LIGHT)
+    dark, starred = size.abs().to_numpy() > 0.65 * limit, (sure == 1).to_numpy()
+    for (y, x), value in np.ndenumerate(gap.to_numpy()):
+        if np.isfinite(value):
+            text = plain(value, 3, signed=True) + ("*" if starred[y, x] else "")
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=ON_DARK if dark[y, x] else ON_LIGHT)
     _labels(axes, list(names))
     axes.set_xticks(range(len(rows)), [space_label(*row) for row in rows], rotation=25, ha="right")
     axes.tick_params(length=0)
@@ -242,7 +242,7 @@ def activities(table: pd.DataFrame, design: Design) -> Figure:
     space = primary_space(list(table["space"].unique()))
     part = table[(table["contrast"] == design.contrast) & (table["space"] == space) & (table["metric"] == "cosine")]
     part = part.dropna(subset="estimate").sort_values("estimate", ascending=False, kind="stable")
-    if part.empty:
+    if space is None or part.empty:
         return empty("no activity has both images of the pair")
     shown = part if len(part) <= 2 * ENDS else pd.concat([part.head(ENDS), part.tail(ENDS)])
     figure = Figure((WIDTH, 1.3 + 0.2 * len(shown)), layout="constrained")
@@ -293,7 +293,7 @@ def specifications(curve: pd.DataFrame, design: Design) -> Figure:
     for y, (name, value) in enumerate(lines):
         chosen = (curve[name] == value).to_numpy()
         bottom.scatter(x[chosen], np.full(chosen.sum(), y), 26, marker="|", linewidths=1.1, color=INK)
-    words = {
+    words: dict[str, Callable[[str], str]] = {
         "space": space_label,
         "metric": lambda m: metric_label(m) or m,
         "seeds": lambda s: f"seeds: {s}",
@@ -364,11 +364,11 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fig
                 label=group,
             )
         facts = summary[(summary[keys] == list(panel)).all(axis=1) & summary["group"].isin(design.groups)]
-        facts = facts.groupby("quantity")["estimate"].mean()
+        means = facts.groupby("quantity")["estimate"].mean()
         estimator, space, metric = panel
         name = space_label(space, metric) if estimator == "nearest group" else estimator
         words = [("spearman", "\N{GREEK SMALL LETTER RHO}"), ("slope", "slope"), ("mae", "error")]
-        text = "  ".join(f"{word} {facts[key]:.2f}".replace("-", MINUS) for key, word in words if key in facts)
+        text = "  ".join(f"{word} {means[key]:.2f}".replace("-", MINUS) for key, word in words if key in means)
         axes.set_title(f"{name}\n", fontsize=8.5)
         axes.text(0, 1.02, text, transform=axes.transAxes, fontsize=7.5)
         axes.set_ylim(-0.04, 1.04)
@@ -558,12 +558,12 @@ def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fi
     for axes, (attribute, classifier) in zip(panels, pairs, strict=True):
         part = sweep[(sweep["target"] == attribute) & (sweep["classifier"] == classifier)]
         facts = summary[(summary["target"] == attribute) & (summary["classifier"] == classifier)]
-        facts = facts.set_index("statistic")["estimate"]
+        estimates = facts.set_index("statistic")["estimate"]
         axes.plot(part["threshold"], part["macro_f"], color="#0072b2", label="macro F")
         axes.plot(part["threshold"], part["accuracy"], color="#d55e00", linestyle="--", label="accuracy")
         for key, style, word in (("threshold_optimum", ":", "optimum"), ("threshold_nested", "-.", "cross-validated")):
-            if np.isfinite(facts.get(key, np.nan)):
-                axes.axvline(facts[key], color=MUTED, linewidth=0.9, linestyle=style, label=word)
+            if np.isfinite(estimates.get(key, np.nan)):
+                axes.axvline(estimates[key], color=MUTED, linewidth=0.9, linestyle=style, label=word)
         axes.set_title(f"{attribute}: {classifier}", fontsize=8.5)
         axes.set_xlabel(f"Threshold (n = {int(part['n'].max())} images)", fontsize=8)
         axes.set_xlim(0, 1)

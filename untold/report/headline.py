@@ -83,7 +83,7 @@ def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.S
             "corrected counts" if (shares["estimator"] == "corrected counts").any() else shares["estimator"].iloc[0]
         )
         part = shares[(shares["estimator"] == chosen) & shares["estimate"].notna()]
-        words = [f"{percent(s.estimate, s.low, s.high)} {s.group}" for s in part.itertuples(index=False)]
+        words = [f"{percent(s['estimate'], s['low'], s['high'])} {s['group']}" for _, s in part.iterrows()]
         if words:
             sentences.append(f"According to CLIP, corrected for its errors, the neutral people are {', '.join(words)}.")
     if len(found := frames.get("recovery", pd.DataFrame())):
@@ -188,7 +188,8 @@ def structure_answer(associations: pd.DataFrame) -> Answer:
 
 def _agreements(rows: pd.DataFrame) -> str:
     said = []
-    for row in rows.itertuples(index=False):
-        p = p_value(row.p)
-        said.append(f"{space_label(row.space)} ({plain(row.estimate, 2)}, p {p if p.startswith('<') else f'= {p}'})")
+    for _, row in rows.iterrows():
+        p = p_value(row["p"])
+        p = p if p.startswith("<") else f"= {p}"
+        said.append(f"{space_label(row['space'])} ({plain(row['estimate'], 2)}, p {p})")
     return ", ".join(said)

@@ -121,7 +121,8 @@ class PageDataset:
 
     def tables_at(self, place: str, space: str = "") -> list[str]:
         """Names of the tables at a place on the page, limited to a space if one is given."""
-        return [name for name in self.tables if tables.entry(name).page.place == place and _is_of(name, space)]
+        places = {name: tables.PAGES[tables.entry(name).name].place for name in self.tables}
+        return [name for name, at in places.items() if at == place and _is_of(name, space)]
 
     def figures_at(self, place: str, space: str = "") -> list[str]:
         """Names of the figures at a place on the page, limited to a space if one is given."""
@@ -215,7 +216,7 @@ def inline_svg(svg: str, prefix: str, alt: str) -> Markup:
     for fixed, themed in THEMED.items():
         svg = svg.replace(fixed, themed)
     head = svg[: svg.index(">")]
-    kept = re.search(r'viewBox="[^"]*"', head)[0]
+    kept = re.findall(r'viewBox="[^"]*"', head)[0]
     width = float(kept.split('"')[1].split()[2])
     label = f'role="img" aria-label="{Markup.escape(alt)}"'
     xlink = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -247,7 +248,9 @@ def first_images(images: pd.DataFrame, key: str) -> pd.Series:
     return pd.Series(np.arange(len(images)), images[key]).groupby(level=0).first()
 
 
-def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], clusters: Mapping[str, pd.DataFrame]):
+def maps(
+    places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], clusters: Mapping[str, pd.DataFrame]
+) -> list[dict[str, Any]]:
     """The maps of all spaces, for the explorer.
 
     Parameters
@@ -272,16 +275,17 @@ def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], cl
         if part.empty:
             continue
         index = first_images(images, key)
-        methods, points = {}, None
-        for method, rows in part.groupby("method"):
-            rows = rows[rows["key"].isin(index.index)].sort_values("key")
-            points = rows["key"]
-            # The page's y axis points down.
-            methods[method] = {
+        part = part[part["key"].isin(index.index)].sort_values("key")
+        points = part["key"].drop_duplicates()  # every method maps the same
+        # The page's y axis points down.
+        methods = {
+            method: {
                 "x": encode(quantised(rows["x"].to_numpy()), "uint16"),
                 "y": encode(65535 - quantised(rows["y"].to_numpy()), "uint16"),
             }
-        entry = {
+            for method, rows in part.groupby("method")
+        }
+        entry: dict[str, Any] = {
             "space": space,
             "label": space_label(space),
             "prompts": key != "key",
@@ -290,8 +294,8 @@ def maps(places: pd.DataFrame, images: pd.DataFrame, keys: Mapping[str, str], cl
         }
         if space in clusters:
             members = clusters[space]
-            members = members[members["method"] == "kmeans"].set_index("key")["cluster"]
-            entry["clusters"] = encode(points.map(members).fillna(-1), "int16")
+            kmeans = members[members["method"] == "kmeans"].set_index("key")["cluster"]
+            entry["clusters"] = encode(points.map(kmeans).fillna(-1), "int16")
         found.append(entry)
     return found
 
@@ -308,7 +312,7 @@ def similarities(table: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, An
         values = part.drop_duplicates(on).set_index(on)["value"]
         aligned = values.reindex(pd.MultiIndex.from_frame(images[on])).to_numpy()
         scaled = np.where(np.isfinite(aligned), np.round(aligned * 10_000), MISSING)
-        found.append({"label": space_label(space, metric), "values": encode(scaled, "int16")})
+        found.append({"label": space_label(str(space), str(metric)), "values": encode(scaled, "int16")})
     return found
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from untold.base.files import atomic
 from untold.report.colours import GRID, INK, PAPER
@@ -12,7 +13,7 @@ from untold.report.colours import GRID, INK, PAPER
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 DIVERGING = "PuOr_r"
 
-STYLE = {
+STYLE: dict[RcKeyType, object] = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so the layout is the same on every machine
     "font.size": 9,
     "axes.titlesize": 10,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from untold.catalogue.metrics import primary_metrics
-from untold.catalogue.tables import TABLES, Kind, Shown
+from untold.catalogue.tables import PAGES, Kind, Shown
 from untold.report.numbers import NONE, measured, number, p_value, percent
 from untold.report.wording import contrast_label, space_label
 
@@ -115,7 +115,7 @@ def make_table(name: str, file: str, frame: pd.DataFrame) -> ShownTable | None:
     """
     if frame.empty:
         return None
-    page = TABLES[name].page
+    page = PAGES[name]
     header, columns = [], []
     for shown in page.columns:
         if shown.column not in frame:
@@ -139,7 +139,7 @@ def original(file: str, frame: pd.DataFrame, groups: Sequence[str]) -> ShownTabl
     ]
     rows = [[Cell(row["row"]), *(CELLS[shown.kind](row, shown) for shown in columns)] for _, row in frame.iterrows()]
     header = ["", *(shown.heading for shown in columns)]
-    return ShownTable(file, TABLES["original_table"].page.caption, header, rows)
+    return ShownTable(file, PAGES["original_table"].caption, header, rows)
 
 
 def by_activity(file: str, frame: pd.DataFrame, contrast_name: str, names: Mapping[str, str]) -> ShownTable | None:
@@ -159,6 +159,6 @@ def by_activity(file: str, frame: pd.DataFrame, contrast_name: str, names: Mappi
         ]
         rows.append([Cell(names.get(activity, activity)), Cell(str(category)), *cells])
     header = ["Activity", "Category", *(space_label(*place) for place in places)]
-    page = TABLES["activities"].page
+    page = PAGES["activities"]
     caption = f"Gap {contrast_label(contrast_name)} for each activity, with intervals over seeds"
     return ShownTable(file, caption, header, rows, open=page.open, searchable=page.searchable)

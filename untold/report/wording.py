@@ -1,4 +1,6 @@
-"""Human-readable names of spaces, metrics and contrasts."""
+"""Human-readable names of spaces, metrics, contrasts and activities."""
+
+import pandas as pd
 
 from untold.catalogue.metrics import METRICS
 from untold.report.numbers import MINUS
@@ -44,3 +46,9 @@ def primary_space(spaces: list[str]) -> str | None:
 def contrast_label(contrast: str) -> str:
     """A contrast such as ``young-older``, with a minus sign between the groups."""
     return f" {MINUS} ".join(contrast.split("-"))
+
+
+def activity_titles(manifest: pd.DataFrame) -> dict[str, str]:
+    """The phrase of each activity in a manifest, by its id."""
+    activities = manifest.drop_duplicates("activity_id")
+    return dict(zip(activities["activity_id"], activities["activity"], strict=True))

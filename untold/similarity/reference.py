@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from untold.statistics.resampling import Resampling, mean_intervals
@@ -48,9 +49,9 @@ class ReferenceSums:
     def add(
         self,
         vectors: np.ndarray,
-        activities: Sequence[str],
-        groups: Sequence[str],
-        seeds: Sequence[int],
+        activities: ArrayLike,
+        groups: ArrayLike,
+        seeds: ArrayLike,
     ) -> None:
         """Add the images of one shard.
 

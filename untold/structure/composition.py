@@ -1,9 +1,10 @@
 """Who is in the clusters: counts, over-representation and association (docs/method.md section 10)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse, stats
 from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
 
@@ -11,10 +12,10 @@ from untold.structure.sampling import NOISE
 
 
 def composition(
-    attribute: Sequence,
+    attribute: ArrayLike,
     clusters: np.ndarray,
     *,
-    blocks: Sequence | None = None,
+    blocks: ArrayLike | None = None,
     seed: int = 0,
     draws: int = 1_999,
     confidence: float = 0.95,
@@ -95,7 +96,7 @@ def composition(
     )
 
 
-def _known(attribute: Sequence) -> tuple[np.ndarray, str]:
+def _known(attribute: ArrayLike) -> tuple[np.ndarray, str]:
     missing = pd.isna(pd.Series(attribute, dtype=object)).to_numpy()
     return ~missing, f"{missing.sum()} images without this attribute left out" if missing.any() else ""
 
@@ -190,10 +191,10 @@ def _within(codes: np.ndarray, blocks: np.ndarray, seed: int, draws: int) -> Ite
 
 
 def association(
-    attribute: Sequence,
+    attribute: ArrayLike,
     clusters: np.ndarray,
     *,
-    blocks: Sequence | None = None,
+    blocks: ArrayLike | None = None,
     seed: int = 0,
     permutations: int = 999,
 ) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from untold.data.vectors import unit
@@ -73,9 +74,9 @@ def vendi(points: np.ndarray, orders: Sequence[float] = ORDERS) -> np.ndarray:
 
 def diversity(
     vectors: np.ndarray,
-    groups: Sequence,
+    groups: ArrayLike,
     *,
-    units: Sequence | None = None,
+    units: ArrayLike | None = None,
     size: int | None = None,
     seed: int = 0,
     draws: int = 50,

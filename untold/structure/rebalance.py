@@ -1,9 +1,10 @@
 """Near-duplicates, and weights or a keep-list that equalise attributes in clusters (docs/method.md section 10)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import PCA
@@ -16,7 +17,7 @@ MAX_PAIRS = 1_000_000  # held before they are joined; all images of a set may be
 
 
 def near_duplicates(
-    vectors: np.ndarray, sha256: Sequence[str], *, threshold: float = 0.97, components: int = 32
+    vectors: np.ndarray, sha256: ArrayLike, *, threshold: float = 0.97, components: int = 32
 ) -> pd.DataFrame:
     """Groups of images that are the same file or whose vectors have a cosine of at least ``threshold``.
 

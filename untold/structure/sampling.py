@@ -1,6 +1,6 @@
 """Samples and cluster memberships that are the same on every machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,7 +9,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 
-def members(clusters: pd.DataFrame, method: str, keys: Sequence[str]) -> np.ndarray:
+def members(clusters: pd.DataFrame, method: str, keys: Iterable[str]) -> np.ndarray:
     """Cluster of each key by one method, as an array of int; ``clusters`` has key, method, cluster."""
     chosen = clusters[clusters["method"] == method]
     return chosen.set_index("key")["cluster"].loc[list(keys)].to_numpy()

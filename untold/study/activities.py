@@ -34,41 +34,42 @@ def read_activities(path: Path) -> list[Activity]:
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if reader.fieldnames != COLUMNS:
+            reader = csv.reader(file, strict=True)
+            if next(reader, None) != COLUMNS:
                 raise ConfigError(f"{path}: the columns must be {', '.join(COLUMNS)}")
-            rows = [(reader.line_num, row) for row in reader]
+            rows = [(reader.line_num, cells) for cells in reader if cells]
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; set datasets.*.activities.file to your table") from None
     except (ValueError, csv.Error) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 CSV ({error}); save it again as UTF-8") from None
     seen: dict[str, int] = {}
     activities = []
-    for line, row in rows:
-        if problem := _problem(row):
+    for line, cells in rows:
+        if problem := _problem(cells):
             raise ConfigError(f"{path}:{line}: {problem}")
-        for value in (row["id"], row["activity"].casefold()):
+        slug, text, category, _, miniature = cells
+        for value in (slug, text.casefold()):
             if value in seen and seen[value] != line:
                 raise ConfigError(f"{path}:{line}: {value!r} is already on line {seen[value]}; remove one of them")
             seen[value] = line
-        activities.append(Activity(row["id"], row["activity"], row["category"], row["miniature"] == "true"))
+        activities.append(Activity(slug, text, category, miniature == "true"))
     return activities
 
 
-def _problem(row: dict[str, str | None]) -> str | None:
-    if None in row or None in row.values():
+def _problem(cells: list[str]) -> str | None:
+    if len(cells) != len(COLUMNS):
         return f"must have {len(COLUMNS)} cells; quote cells that contain a comma"
-    if not is_slug(row["id"]):
-        return f"id {row['id'][:40]!r}: use at most 80 lower-case letters, digits and single hyphens"
-    text = row["activity"]
+    slug, text, category, _, miniature = cells
+    if not is_slug(slug):
+        return f"id {slug[:40]!r}: use at most 80 lower-case letters, digits and single hyphens"
     if not text.strip() or len(text) > LONGEST:
-        return f"activity of {row['id']}: must have 1 to {LONGEST} characters, not {len(text)}"
+        return f"activity of {slug}: must have 1 to {LONGEST} characters, not {len(text)}"
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        return f"activity of {row['id']}: contains a line break or control character; remove it"
-    if not row["category"].strip():
-        return f"category of {row['id']}: is empty; fill it in"
-    if row["miniature"] not in ("true", "false"):
-        return f"miniature of {row['id']}: must be true or false, not {row['miniature'][:40]!r}"
+        return f"activity of {slug}: contains a line break or control character; remove it"
+    if not category.strip():
+        return f"category of {slug}: is empty; fill it in"
+    if miniature not in ("true", "false"):
+        return f"miniature of {slug}: must be true or false, not {miniature[:40]!r}"
     return None
 
 

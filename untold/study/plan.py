@@ -171,6 +171,7 @@ class GeneratedPlan(DatasetPlan):
     def __init__(self, name: str, settings: GeneratedDataset, study: Study):
         super().__init__(name, settings, study)
         self.groups = list(settings.prompts.groups)
+        self.pairs = _pairs(self.groups, study.inference.contrasts)
         self.attributes = ["group", "category"]
         self.audited, self.predicted, self.published = {}, {}, {}
         self.max_pixels = MAX_PIXELS
@@ -230,14 +231,6 @@ class GeneratedPlan(DatasetPlan):
     def spaces(self) -> dict[str, Space]:
         texts = {f"{name}_text": Space(f"embeddings/{name}_text", key="prompt_key") for name in self.texts}
         return super().spaces | texts | {"latents": Space("latents", column="latents")}
-
-    @cached_property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The configured contrasts, or all pairs of groups, starting with the first against the last."""
-        if self.study.inference.contrasts:
-            return [(first, second) for first, second in self.study.inference.contrasts]
-        main = (self.groups[0], self.groups[-1])
-        return [main, *(pair for pair in combinations(self.groups, 2) if pair != main)]
 
     @property
     def original_rows(self) -> list[tuple[str, str, str]]:
@@ -306,6 +299,7 @@ class FolderPlan(DatasetPlan):
             for attribute, classifiers in settings.zero_shot.items()
             if attribute not in settings.columns
         }
+        self.published = _published(settings)
         self.max_pixels = settings.max_pixels
         if not self.files:
             raise ConfigError(f"datasets.{name}.path: {settings.path} contains no images; add some or change the path")
@@ -367,25 +361,13 @@ class FolderPlan(DatasetPlan):
         predicted = {column: about for column, about in self.predicted.items() if about[0] in chosen}
         return [column for column in self.attributes if column in chosen], predicted
 
-    @property
-    def published(self) -> dict[str, str]:  # type: ignore[override]
-        """Only for a UTKFace folder, because the published figures are about its gender labels."""
-        if not self.settings.utkface:
-            return {}
-        pairs = {
-            name: "/".join(prompts[0] for prompts in classes.values())
-            for name, classes in self.settings.zero_shot.get("gender", {}).items()
-            if list(classes) == ["male", "female"] and all(len(prompts) == 1 for prompts in classes.values())
-        }
-        return {name: pair for name, pair in pairs.items() if pair in PUBLISHED_PAIRS}
-
 
 class Plan:
     """A validated study together with the files on disk that its configuration refers to.
 
     Attributes
     ----------
-    study : Study
+    study : schema.Study
     datasets : dict of str to DatasetPlan
 
     Raises
@@ -440,6 +422,26 @@ def identity(source: Source) -> str:
 def local_files(folder: str) -> list[str]:
     """All files of a local model, sorted."""
     return sorted(file.as_posix() for file in Path(folder).rglob("*") if file.is_file())
+
+
+def _pairs(groups: list[str], contrasts: list[list[str]] | None) -> list[tuple[str, str]]:
+    """The configured contrasts, or all pairs of groups, starting with the first against the last."""
+    if contrasts:
+        return [(first, second) for first, second in contrasts]
+    main = (groups[0], groups[-1])
+    return [main, *(pair for pair in combinations(groups, 2) if pair != main)]
+
+
+def _published(settings: FolderDataset) -> dict[str, str]:
+    """Only for a UTKFace folder, because the published figures are about its gender labels."""
+    if not settings.utkface:
+        return {}
+    pairs = {
+        name: "/".join(prompts[0] for prompts in classes.values())
+        for name, classes in settings.zero_shot.get("gender", {}).items()
+        if list(classes) == ["male", "female"] and all(len(prompts) == 1 for prompts in classes.values())
+    }
+    return {name: pair for name, pair in pairs.items() if pair in PUBLISHED_PAIRS}
 
 
 @cache

@@ -4,8 +4,8 @@
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -31,7 +31,7 @@ class Study(Strict):
     report: Report = Field(description="The report page.")
 
     @model_validator(mode="after")
-    def _cross_checks(self):
+    def _cross_checks(self) -> Self:
         for name in self.encoders:
             if name.endswith(("_text", "_image", "_mean")) or name == "latents":
                 raise ValueError(f"encoders.{name}: this name is reserved for embedding spaces; choose another")
@@ -111,13 +111,14 @@ def _explain(detail: Mapping[str, Any], source: str) -> str:
     return ": ".join(filter(None, [source, key, message]))
 
 
-def _is_tag(location, index: int) -> bool:
+def _is_tag(location: Sequence[int | str], index: int) -> bool:
     """Whether this part is the tag of a union, as in ``datasets.people.generated``, and so not a key in the file."""
     return index == 2 and location[0] in ("datasets", "encoders") and location[index] in _KINDS
 
 
 def _discriminator(detail: Mapping[str, Any]) -> str:
-    return detail["ctx"]["discriminator"].strip("'")
+    name: str = detail["ctx"]["discriminator"]
+    return name.strip("'")
 
 
 def _short(value: Any) -> str:
@@ -125,10 +126,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _keys_at(location) -> list[str]:
+def _keys_at(location: Sequence[int | str]) -> list[str]:
     """Keys accepted by the model at a location."""
     model: type[BaseModel] | None = Study
-    for i, part in enumerate(location):
+    for i, part in enumerate(map(str, location)):
         if _is_tag(location, i):
             model = _KINDS[part]
         elif model and part in model.model_fields:

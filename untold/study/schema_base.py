@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -65,7 +66,7 @@ BatchSize = Annotated[
 ]
 
 
-def did_you_mean(word: str, known) -> str:
+def did_you_mean(word: str, known: Collection[str]) -> str:
     if not known:
         return "(none is defined)"
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

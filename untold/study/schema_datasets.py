@@ -1,7 +1,7 @@
 """Configuration of datasets: images to generate, and folders of existing images."""
 
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,7 +23,7 @@ class GeneratedShards(Strict):
     embedding: int = Field(ge=1, le=4096, description="Embedding jobs per encoder; must divide `synthesis`.")
 
     @model_validator(mode="after")
-    def _divides(self):
+    def _divides(self) -> Self:
         if self.synthesis % self.embedding:
             raise ValueError(f"synthesis ({self.synthesis}) must be a multiple of embedding ({self.embedding})")
         return self
@@ -56,7 +56,7 @@ class GeneratedDataset(Strict):
     )
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> Self:
         if self.neutral_seeds is not None and self.neutral_seeds < self.seeds:
             raise ValueError(
                 f"neutral_seeds: must be at least seeds ({self.seeds}), not {self.neutral_seeds}; raise or remove it"
@@ -135,7 +135,7 @@ class FolderDataset(Strict):
         return self.labels.columns if self.labels else []
 
     @model_validator(mode="after")
-    def _labels(self):
+    def _labels(self) -> Self:
         if self.utkface + bool(self.labels) + bool(self.open_images) > 1:
             raise ValueError(
                 "labels come from file names (utkface), a table (labels) or open_images; remove all but one"

@@ -1,6 +1,6 @@
 """Configuration of the image encoders."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class Timm(Strict):
     batch_size: BatchSize
 
     @model_validator(mode="after")
-    def _tokens_need_a_transformer(self):
+    def _tokens_need_a_transformer(self) -> Self:
         if self.tokens and self.pooling == "average":
             raise ValueError("tokens: only a vision transformer (pooling: cls) has patch tokens; set tokens to false")
         return self

@@ -1,5 +1,7 @@
 """Configuration of models and the sources of their weights."""
 
+from typing import Self
+
 from pydantic import Field, model_validator
 
 from untold.base.places import find
@@ -21,10 +23,10 @@ class Source(Strict):
         """Where the model's files are, or will be once fetch_model has run."""
         if self.path:
             return find(self.path).as_posix()
-        return f"{MODELS}/{self.repository.replace('/', '--')}/{self.revision}"
+        return f"{MODELS}/{str(self.repository).replace('/', '--')}/{self.revision}"
 
     @model_validator(mode="after")
-    def _one_origin(self):
+    def _one_origin(self) -> Self:
         if (self.path is None) == (self.repository is None):
             raise ValueError("give either path (a local folder), or repository and revision (a hub model)")
         if self.repository and not self.revision:

@@ -1,7 +1,7 @@
 """Configuration of activities and prompts."""
 
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -22,7 +22,7 @@ class AgeGrid(Strict):
     )
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> Self:
         if len(set(self.ages)) < len(self.ages):
             raise ValueError("ages: an age is listed twice; remove one")
         for name, template in self.templates.items():
@@ -51,7 +51,7 @@ class Prompts(Strict):
     negative: Annotated[str, StringConstraints(max_length=2000)] = Field(description="Negative prompt; may be empty.")
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> Self:
         templates = {"neutral": self.neutral, **self.groups, **self.placebos}
         for name, template in templates.items():
             if _fields(template) != {"activity"}:
@@ -71,13 +71,14 @@ class Prompts(Strict):
 
 def _fields(template: str) -> set[str]:
     try:
-        parsed = [parts for parts in Formatter().parse(template) if parts[1] is not None]
+        parts = Formatter().parse(template)
+        parsed = [(field, spec, conversion) for _, field, spec, conversion in parts if field is not None]
     except ValueError as error:
         raise ValueError(f"{template!r}: {error}; write {{{{ and }}}} for literal braces") from None
-    for _, field, spec, conversion in parsed:
+    for field, spec, conversion in parsed:
         if spec or conversion:
             raise ValueError(f"{template!r}: write {{{field}}} without : or !")
-    return {field for _, field, _, _ in parsed}
+    return {field for field, _, _ in parsed}
 
 
 class Activities(Strict):

@@ -186,13 +186,12 @@ def figure_settings(plan: DatasetPlan) -> Settings:
 def page_settings(plan: DatasetPlan) -> Settings:
     """One dataset's part of the settings of write_report."""
     drawn = figure_settings(plan)
-    generated = isinstance(plan, GeneratedPlan)
     return {
         **{key: drawn[key] for key in ("groups", "contrast", "keys")},
         "kind": plan.settings.kind,
-        "model": plan.settings.model if generated else None,
+        "model": plan.settings.model if isinstance(plan, GeneratedPlan) else None,
         "classifier": plan.main_classifier,
-        "facets": [*plan.attributes, *(["activity"] if generated else [])],
+        "facets": [*plan.attributes, *(["activity"] if isinstance(plan, GeneratedPlan) else [])],
     }
 
 

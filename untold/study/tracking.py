@@ -181,9 +181,9 @@ def _tokens(node: object) -> Iterator[str]:
         yield repr(node)
 
 
-def _statements(nodes: list) -> list:
+def _statements(nodes: list[object]) -> list[object]:
     """Nodes without standalone strings and descriptions, and with imports in a fixed order."""
-    kept: list = []
+    kept: list[object] = []
     imports: list[str] = []
     for node in nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):

@@ -334,7 +334,7 @@ class Sampler:
 
     @torch.no_grad()
     def latents(self, batch: Sequence[Request]) -> Tensor:
-        """The sampler's final latents for one batch, shape (len(batch), channels, rows, columns).
+        """The sampler's final latents for one batch, shape (len(batch), channels, height, width).
 
         Each image has its own CPU generator, so its noise depends only on its seed. The batch is padded to its fixed
         size, so rounding does not depend on the number of neighbours (docs/performance.md, "SDXL").

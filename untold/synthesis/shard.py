@@ -44,7 +44,7 @@ class Shard:
         One row per prompt, sorted by key; columns ``MANIFEST``.
     key : list of str
         Accepted images, sorted.
-    latents : ndarray of float16, shape (len(key), channels, rows, columns)
+    latents : ndarray of float16, shape (len(key), channels, height, width)
     counts : dict
         Number of images found, missing, broken, generated and rejected.
     """

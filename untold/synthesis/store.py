@@ -62,7 +62,7 @@ class Store:
         recipe : mapping of str to JSON value
             Everything that determines the pixels; its digest is the key, its items become text chunks of the PNG.
         image : ndarray of uint8, shape (height, width, 3)
-        latents : ndarray of float16, shape (channels, rows, columns)
+        latents : ndarray of float16, shape (channels, height, width)
         """
         key = digest(dict(recipe))
         path = self.path(key)
