@@ -49,7 +49,11 @@ def main(
         "audit_error": audit_error(judged, age, resampling),
         "generator_error": pd.concat(errors, ignore_index=True),
     }
-    write_tables(tables, settings.dataset, {name: leading(frame.assign(dataset=settings.dataset), ["dataset"]) for name, frame in frames.items()})
+    write_tables(
+        tables,
+        settings.dataset,
+        {name: leading(frame.assign(dataset=settings.dataset), ["dataset"]) for name, frame in frames.items()},
+    )
 
 
 if __name__ == "__main__":

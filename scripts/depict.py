@@ -28,7 +28,8 @@ def main(*, settings: Settings, images: list[Path], world: list[Path], depicted:
     for start in range(0, len(table), BATCH):
         part = table[start : start + BATCH]
         digests = dict(zip(map(Path, part["path"]), part["sha256"], strict=True))
-        pixels = np.stack([decode_known(path, sha256=digests, max_pixels=SIZE * SIZE) for path in map(Path, part["path"])])
+        decoded = [decode_known(Path(path), sha256=digests, max_pixels=SIZE * SIZE) for path in part["path"]]
+        pixels = np.stack([np.asarray(image) for image in decoded])
         seen = nearest_scene(known, pixels)
         columns = {
             "key": part["key"],

@@ -42,7 +42,7 @@ from untold.report.page import (
     similarities,
     spread,
 )
-from untold.report.tables import ShownTable, by_activity, make_table, original
+from untold.report.tables import ShownTable, by_activity, make_table, original, overall
 from untold.report.wording import activity_titles, primary_space, space_label
 from untold.study.schema_report import Report
 
@@ -192,7 +192,9 @@ def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
         model=facts.model,
         n=len(accepted),
         pictured=len(contents.pictured),
-        answer=answer(facts, contents.tables, settings.confidence),
+        answer=answer(
+            facts, contents.tables, activity_titles(contents.manifest) if facts.groups else {}, settings.confidence
+        ),
         tables=shown_tables(contents),
         figures=shown_figures(contents),
         spaces=[PageSpace(space, space_label(space), centres(contents, space)) for space in facts.keys],
@@ -210,10 +212,12 @@ def rejected(manifest: pd.DataFrame) -> list[Rejected]:
     return [Rejected(path, reason) for path, reason in rows.itertuples(index=False, name=None)]
 
 
-def answer(facts: Facts, frames: Mapping[str, pd.DataFrame], confidence: float) -> headline.Answer:
-    """The answer for the dataset, in one sentence."""
-    if facts.contrast and "contrasts" in frames:
-        return headline.answer(frames, facts.contrast, confidence)
+def answer(
+    facts: Facts, frames: Mapping[str, pd.DataFrame], named: Mapping[str, str], confidence: float
+) -> headline.Answer:
+    """The answer for the dataset, with the names of its activities."""
+    if "shares" in frames:
+        return headline.answer(frames, named, confidence)
     if facts.classifier and "attributes_errors" in frames:
         return headline.audit_answer(frames["attributes_errors"], *facts.classifier)
     associations = [frame for name, frame in frames.items() if catalogue.entry(name).name == "association"]
@@ -237,6 +241,8 @@ def shown_table(contents: Contents, name: str) -> ShownTable | None:
     if kind.name == "original_table":
         marked = [group for group in contents.facts.groups if group in frame]
         return original(file, frame, marked)
+    if kind.name == "shares":
+        frame = overall(frame)
     if kind.name == "activities":
         return by_activity(file, frame, contrast, activity_titles(contents.manifest)) if contrast else None
     if contrast and "contrast" in frame:

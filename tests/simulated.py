@@ -13,11 +13,13 @@ from scripts import (
     compare_clusters,
     compose,
     describe_captions,
+    estimate_shares,
     infer,
     list_rejects,
     locate_neutral,
     measure_reference,
     measure_similarity,
+    probe,
     project,
     rebalance,
     score_prompts,
@@ -167,6 +169,21 @@ def people(results: Path, rng: np.random.Generator) -> None:
         predictions=[folder / "predictions" / "clip.parquet"],
         planted=[planted],
         tables=tables(results, "people", tables_of("locate_neutral")),
+    )
+    probes = {space: [folder / "probes" / f"{space}.parquet"] for space in spaces}
+    for space, (path,) in probes.items():
+        probe.main(
+            settings=probe.Settings(groups=GROUPS, column=spaces[space], seed=1),
+            images=manifests,
+            vectors=[folder / PEOPLE_SPACES[space][0] / SHARD],
+            predictions=path,
+        )
+    estimate_shares.main(
+        settings=estimate_shares.Settings(dataset="people", groups=GROUPS, space="clip_image", inference=INFERENCE),
+        images=manifests,
+        predictions=[folder / "predictions" / "clip.parquet"],
+        probes=probes,
+        tables=tables(results, "people", tables_of("estimate_shares")),
     )
     structure(results, "people", PEOPLE_SPACES, ["group", "category"], {})
 

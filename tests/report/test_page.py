@@ -209,46 +209,6 @@ def test_examples_are_spread_over_the_ranking():
     assert spread(ranking[:2], 6) == ["a1", "a0"]
 
 
-def contrasts(estimate, low, high, spaces=("dino",)):
-    frame = pd.DataFrame({"space": list(spaces), "metric": "cosine", "contrast": "young-older", "n": 48})
-    return {"contrasts": frame.assign(estimate=estimate, low=low, high=high)}
-
-
-@pytest.mark.parametrize(
-    ("numbers", "words"),
-    [
-        ((0.02, 0.012, 0.028), "looks more like the young than the older"),
-        ((-0.02, -0.028, -0.012), "looks more like the older than the young"),
-        ((0.02, -0.01, 0.05), "do not show whether"),
-        ((0.02, np.nan, np.nan), "Too few activities"),
-    ],
-)
-def test_the_sentence_says_what_the_interval_allows(numbers, words):
-    found = headline.answer(contrasts(*numbers), "young-older", 0.95)
-    assert words in found.sentence and not found.caution
-    assert ("interval" in found.sentence) and "48 activities" in found.sentence
-
-
-def test_no_similarity_no_claim():
-    assert "no similarities" in headline.answer(contrasts(np.nan, np.nan, np.nan), "young-older", 0.95).sentence
-
-
-def test_pictures_that_do_not_show_their_group_are_called_noise():
-    frames = contrasts(0.02, 0.01, 0.03)
-    adherence = pd.DataFrame({"group": [*GROUPS, "all marked"], "estimate": 0.35, "low": 0.3, "high": 0.4})
-    assert "noise" in headline.answer({**frames, "adherence": adherence}, "young-older", 0.95).caution
-    sure = adherence.assign(estimate=0.95, low=0.9)
-    assert not headline.answer({**frames, "adherence": sure}, "young-older", 0.95).caution
-
-
-def test_dissent_is_counted():
-    frames = contrasts(
-        [0.02, -0.03, 0.01], [0.01, -0.04, -0.01], [0.03, -0.02, 0.03], ["dino", "resnet50", "clip_image"]
-    )
-    support = headline.answer(frames, "young-older", 0.95).support[0]
-    assert "zero for 1 of 3 measures" in support and "on the other side for 1, leaving 1 undecided" in support
-
-
 def test_text_of_the_page_has_contrast_in_both_themes():
     css = (TEMPLATES / "report.css").read_text()
     pairs = dict(re.findall(r"--([\w-]+):light-dark\((#\w{6},#\w{6})\)", css))
@@ -310,16 +270,3 @@ def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):
     broken = tmp_path / "x.png"
     broken.write_bytes(b"no picture")
     assert thumbnails.picture(broken, 8).getcolors() == [(64, thumbnails.PAPER)]
-
-
-def test_recovery_names_the_worst_beside_the_best():
-    recovery = pd.DataFrame({"estimator": "nearest group", "space": ["dino", "latents"], "metric": "cosine"})
-    recovery = recovery.assign(
-        quantity="spearman", group="young-older", n=48, estimate=[0.9, -0.1], low=np.nan, high=np.nan
-    )
-    group = ["young", "older", "young-older"]
-    points = pd.DataFrame({"activity_id": "knitting", "group": group, "planted": [0.25, 0.75, -0.5]})
-    frames = {**contrasts(0.02, 0.01, 0.03), "recovery": recovery, "recovery_points": pd.concat([points, points])}
-    said = headline.answer(frames, "young-older", 0.95).support[-1]
-    assert "was planted (75\N{NARROW NO-BREAK SPACE}% older, 25\N{NARROW NO-BREAK SPACE}% young), so" in said
-    assert "0.900 (DINO) for the best of 2" in said and "0.100 (Latents) for the worst" in said

@@ -8,6 +8,8 @@ from untold.catalogue.scope import Per, Scope, Trait
 # Places on the page where figures are shown; `untold/report/templates/report.html.j2` defines where they are.
 Place = Literal[
     "answer",
+    "shares",
+    "audit",
     "findings",
     "categories",
     "activities",
@@ -56,10 +58,36 @@ FIGURES = {
     for figure in (
         Figure(
             "answer",
-            ("contrasts",),
+            ("shares", "self_check"),
             "answer",
-            "The main gap by space. To the right of zero, the neutral image is closer to the first group.",
-            "Forest plot of the main gap in every space, with intervals; the numbers are in the table of gaps.",
+            "Share of each group among neutral images by each judge, corrected for its errors. Hollow: "
+            "the judge fails its check on this study’s own images.",
+            "Dot plot of the shares of the groups by judge, with intervals; the numbers are in the table of shares.",
+        ),
+        Figure(
+            "stereotypes",
+            ("share_ranks", "self_check"),
+            "shares",
+            "The activities at both ends of the ranking, by the judge that leads: shares of the groups among their "
+            "neutral images, shrunken towards the mean of all activities because each has few images.",
+            "Stacked bars of the shares of the groups in the activities at both ends of the ranking; all activities "
+            "are in the table of ranks.",
+        ),
+        Figure(
+            "audit_error",
+            ("audit_error",),
+            "audit",
+            "Audit error: how far judged shares of an activity are from what the same images depict.",
+            "Dot plot of the mean absolute error by judge and estimator, with intervals; the numbers are in the table.",
+            requires="depicted",
+        ),
+        Figure(
+            "generator_error",
+            ("generator_error",),
+            "audit",
+            "Generator error: planted shares and what the neutral images depict, on every planted axis.",
+            "Dot plot of planted and depicted shares by axis and group, with intervals; the numbers are in the table.",
+            requires="depicted",
         ),
         Figure(
             "similarity",

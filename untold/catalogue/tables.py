@@ -13,6 +13,8 @@ from untold.catalogue.scope import Per, Scope, Trait
 Kind = Literal["words", "verbatim", "space", "other space", "contrast", "measured", "number", "count", "share", "p"]
 # Places on the page where tables are shown; `untold/report/templates/report.html.j2` defines where they are.
 Place = Literal[
+    "shares",
+    "audit",
     "original",
     "findings",
     "categories",
@@ -603,6 +605,225 @@ GAPS = (
                 Shown("Target width", "number", "width"),
                 Shown("Seeds needed", "count", "seeds"),
                 Shown("Activities needed", "count", "activities"),
+            ),
+        ),
+    ),
+)
+
+AXIS = Column("axis", "", description="the axis: the column of the manifest that names the groups")
+JUDGE = Column(
+    "judge",
+    "",
+    description="`zero_shot` (CLIP and prompts) or `probe` (a linear classifier trained on the marked images of other "
+    "activities)",
+)
+JUDGED_IN = Column("space", "", description="embedding space that the judge reads")
+ESTIMATOR = Column(
+    "estimator",
+    "",
+    description="uncorrected `counts` and `probabilities`, or corrected for the judge's errors on marked images: "
+    "`inversion` of its confusion matrix, `EMQ` (expectation maximization)",
+)
+BY_JUDGE = ("dataset", AXIS, JUDGE, JUDGED_IN)
+JUDGE_KEY = ("dataset", "axis", "judge", "space")
+UNADJUSTED = Column("p", "probability", description="p-value, not adjusted for the number of groups")
+SHOWN_JUDGE = (Shown("Judge", "words", "judge"), SPACE)
+
+SHARES = (
+    Table(
+        "shares",
+        "estimate_shares",
+        (*JUDGE_KEY, "estimator", "level", "activity_id", "group", "population"),
+        (
+            *(*BY_JUDGE, ESTIMATOR),
+            Column("level", "", description="`overall`, `category` or `activity`"),
+            Column(
+                "activity_id",
+                "",
+                description="id of the activity, or the name of the category; empty for all activities",
+            ),
+            "group",
+            Column("n", "images", description="number of neutral images"),
+            Column("estimate", "share", description="share of the neutral images; activities have equal weight"),
+            *("low", "high"),
+            Column(
+                "population",
+                "",
+                description="what the interval is for: `activities` like these, or `these` activities with other seeds",
+            ),
+            "note",
+        ),
+        description="judge, estimator, level, population and group",
+        requires="generated",
+        page=Page(
+            "shares",
+            "Share of each group among the neutral images of all activities, corrected for the judge’s errors",
+            (
+                *SHOWN_JUDGE,
+                GROUP,
+                Shown("Images", "count", "n"),
+                Shown("Share of neutral images (interval)", "share", "estimate"),
+                Shown("Interval for", "words", "population"),
+            ),
+            open=True,
+        ),
+    ),
+    Table(
+        "self_check",
+        "estimate_shares",
+        JUDGE_KEY,
+        (
+            *BY_JUDGE,
+            Column(
+                "mae", "share", description="mean absolute error of an activity's share in mixtures of marked images"
+            ),
+            Column("mae_high", "share", description="upper limit of it (95 %)"),
+            Column("mae_blind", "share", description="the same error if equal shares are said of every activity"),
+            Column("bias", "share", description="estimated minus true share of the group for which it is largest"),
+            Column("coverage", "share", description="share of the intervals of activities that hold the true share"),
+            Column(
+                "shift", "ratio", description="doubt about neutral images relative to marked ones; 1 if they are alike"
+            ),
+            Column(
+                "difference", "share", description="largest difference of an overall share from the leading judge's"
+            ),
+            Column("leads", "", description="whether the answer uses this judge"),
+            Column("verdict", "", description="`passes` or `fails`; a judge that fails never leads"),
+            "note",
+        ),
+        description="judge: its errors on mixtures of the study's own marked images, whose shares are known",
+        requires="generated",
+        page=Page(
+            "shares",
+            "Self-check: errors of the judges on mixtures of this study’s marked images, whose shares are known",
+            (
+                *SHOWN_JUDGE,
+                Shown("Mean absolute error", "number", "mae"),
+                Shown("At most", "number", "mae_high"),
+                Shown("Of equal shares", "number", "mae_blind"),
+                Shown("Bias", "number", "bias", signed=True),
+                _plain_share("Coverage", "coverage"),
+                Shown("Shift", "number", "shift"),
+                Shown("Apart from the leading judge", "number", "difference"),
+                Shown("Leads", "words", "leads"),
+                Shown("Verdict", "words", "verdict"),
+            ),
+            open=True,
+        ),
+    ),
+    Table(
+        "lean",
+        "estimate_shares",
+        (*JUDGE_KEY, "group"),
+        (
+            *BY_JUDGE,
+            Column("group", "", description="a group of the axis; `all groups` for the total variation distance"),
+            Column("estimate", "share", description="overall share minus the reference (equal shares)"),
+            *("low", "high", UNADJUSTED, "n"),
+            Column(
+                "note", "", description="`not settled` if the test does not reject the reference, or what is missing"
+            ),
+        ),
+        description="judge and group: how far the overall shares are from equal ones",
+        requires="generated",
+        page=Page(
+            "shares",
+            "Lean: overall shares minus equal shares",
+            (*SHOWN_JUDGE, GROUP, N, Shown("Lean (interval)", "measured", "estimate", signed=True), P),
+        ),
+    ),
+    Table(
+        "stereotype",
+        "estimate_shares",
+        (*JUDGE_KEY, "group"),
+        (
+            *BY_JUDGE,
+            Column("group", "", description="a group of the axis; `all groups` for the root mean square over groups"),
+            Column("sd", "share", description="standard deviation of the shares over activities, beyond chance"),
+            *("low", "high", UNADJUSTED, "n"),
+            Column(
+                "note", "", description="`not settled` if the shares may be the same everywhere, or what is missing"
+            ),
+        ),
+        description="judge and group: how much activities differ from each other",
+        requires="generated",
+        page=Page(
+            "shares",
+            "Stereotype: standard deviation of the shares over activities, beyond chance",
+            (*SHOWN_JUDGE, GROUP, N, Shown("Standard deviation (interval)", "measured", "sd"), P),
+        ),
+    ),
+    Table(
+        "share_ranks",
+        "estimate_shares",
+        (*JUDGE_KEY, "activity_id", "group"),
+        (
+            *(*BY_JUDGE, "activity_id", "group"),
+            Column("shrunken", "share", description="share of the group, shrunken towards the mean of all activities"),
+            *("low", "high"),
+            Column("rank", "1", description="rank of the activity by this share; 1 has the largest"),
+            Column("rank_low", "1", description="lower end of the interval of the rank"),
+            Column("rank_high", "1", description="upper end of the interval of the rank"),
+        ),
+        description="judge, activity and group",
+        requires="generated",
+        quoted=True,
+    ),
+    Table(
+        "audit_error",
+        "audit_shares",
+        ("dataset", "judge", "space", "estimator"),
+        (
+            *("dataset", JUDGE, JUDGED_IN, ESTIMATOR),
+            Column("mae", "share", description="mean absolute difference of judged and depicted shares of an activity"),
+            *("low", "high"),
+            Column("rho", "1", description="Spearman's rank correlation of the first minus the last group's share"),
+            *("n", "note"),
+        ),
+        description="judge and estimator: judged against depicted shares",
+        requires="depicted",
+        page=Page(
+            "audit",
+            "Audit error: judged shares of activities against what the same images depict",
+            (
+                *SHOWN_JUDGE,
+                Shown("Estimator", "words", "estimator"),
+                N,
+                Shown("Mean absolute error (interval)", "measured", "mae"),
+                Shown("Spearman’s rho", "number", "rho"),
+            ),
+        ),
+    ),
+    Table(
+        "generator_error",
+        "audit_shares",
+        ("dataset", "axis", "group"),
+        (
+            "dataset",
+            Column("axis", "", description="`age`, `gender` or `tone`"),
+            "group",
+            Column("planted", "share", description="mean share in the captions that the generator was trained on"),
+            Column("estimate", "share", description="mean share that the neutral images depict"),
+            *("low", "high"),
+            Column("mae", "share", description="mean absolute difference of the two over activities"),
+            Column(
+                "rho", "1", description="Spearman's rank correlation over activities; empty if planted shares are equal"
+            ),
+            "n",
+        ),
+        description="axis and group: depicted against planted shares",
+        requires="depicted",
+        page=Page(
+            "audit",
+            "Generator error: depicted against planted shares",
+            (
+                Shown("Axis", "words", "axis"),
+                GROUP,
+                N,
+                _plain_share("Planted", "planted"),
+                Shown("Depicted (interval)", "share", "estimate"),
+                Shown("Mean absolute error", "number", "mae"),
+                Shown("Spearman’s rho", "number", "rho"),
             ),
         ),
     ),
@@ -1338,6 +1559,7 @@ COMPARISON = (
 )
 
 SECTIONS = {
+    "Generated datasets: shares of the groups": SHARES,
     "Generated datasets: gaps": GAPS,
     "Generated datasets: the group of the neutral person": NEUTRAL,
     "Every dataset: structure and quality": STRUCTURE,

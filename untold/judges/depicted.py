@@ -99,7 +99,9 @@ def generator_error(
         absolute error over activities), rho (Spearman's, over activities; missing where planted shares are equal), n.
     """
     truth = np.broadcast_to(
-        planted.to_numpy(float) if isinstance(planted, pd.DataFrame) else np.array([planted[g] for g in depicted]),
+        planted.to_numpy(float)
+        if isinstance(planted, pd.DataFrame)
+        else np.array([planted[str(group)] for group in depicted]),
         depicted.shape,
     )
     shares = depicted.to_numpy()

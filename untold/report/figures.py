@@ -15,13 +15,14 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from untold.catalogue.metrics import METRICS, primary_metrics
-from untold.report.colours import GRID, INK, MUTED, NEUTRAL, ON_DARK, ON_LIGHT, PAPER, colours
+from untold.report.colours import GRID, INK, MUTED, NEUTRAL, ON_DARK, ON_LIGHT, PALETTE, PAPER, colours
 from untold.report.numbers import MINUS, plain
 from untold.report.style import DIVERGING, MARKERS, STYLE
-from untold.report.wording import SPACES, contrast_label, metric_label, primary_space, space_label
+from untold.report.wording import SPACES, contrast_label, judge_label, metric_label, primary_space, space_label
 
 WIDTH = 7.2  # inches
-ENDS = 14  # activities shown at each end of the ranking
+ENDS = 14  # activities shown at each end of the ranking by gap
+EXTREMES = 8  # and at each end of the ranking by share
 
 
 @dataclass(frozen=True)
@@ -141,22 +142,106 @@ def _gaps(axes, part: pd.DataFrame, contrast: str) -> None:
 
 
 @draws("answer")
-def answer(contrasts: pd.DataFrame, design: Design) -> Figure:
-    """The main gap in every space, small enough for the top of the page."""
-    part = contrasts[(contrasts["contrast"] == design.contrast) & contrasts["metric"].isin(primary_metrics())]
-    if part["estimate"].isna().all():
-        return empty(f"there are no similarities for both {' and '.join(design.contrast.split('-', 1))}")
-    rows = _rows(part)
-    figure = Figure((4.6, 1.25 + 0.34 * len(rows)), layout="constrained")
+def answer(shares: pd.DataFrame, checks: pd.DataFrame, design: Design) -> Figure:
+    """The overall shares by every judge, the leading one first, small enough for the top of the page."""
+    part = overall_shares(shares, checks)
+    rows = list(dict.fromkeys(part["label"]))
+    figure = Figure((4.6, 1.25 + 0.5 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    _gaps(axes, part.set_index(["space", "metric"]).reindex(rows), design.contrast)
-    _labels(axes, [space_label(*row) for row in rows])
-    axes.set_title(f"{contrast_label(design.contrast)}\n")
+    for i, group in enumerate(design.groups):
+        own = part[part["group"] == group].set_index("label").reindex(rows)
+        height = np.arange(len(rows)) + (i - (len(design.groups) - 1) / 2) * 0.2
+        marker, colour = MARKERS[i % len(MARKERS)], design.colour[group]
+        passes = own["passes"].to_numpy(dtype=bool)
+        _interval(axes, height[passes], own[passes], colour, marker, group)
+        _interval(axes, height[~passes], own[~passes], colour, marker, None if passes.any() else group, filled=False)
+    axes.axvline(1 / len(design.groups), color=MUTED, linewidth=0.8, linestyle=":")
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    _labels(axes, rows)
+    axes.legend(ncols=len(design.groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2, fontsize=8)
     axes.set_xlabel(
-        f"Gap in similarity, {design.confidence:.0%} interval, {_n(part)}\nFilled: interval excludes zero",
+        f"Share of neutral images, {design.confidence:.0%} interval\n{_n(part, 'images')}; dotted: equal shares",
         fontsize=8,
     )
     return figure
+
+
+@draws("stereotypes")
+def stereotypes(ranks: pd.DataFrame, checks: pd.DataFrame, design: Design) -> Figure:
+    """The activities with the largest and smallest shares of the first group, according to the judge that leads."""
+    leads = checks[checks["leads"].astype(bool)]
+    if leads.empty:
+        return empty("every judge fails its check on this study’s own images")
+    own = ranks[(ranks["judge"] == leads["judge"].iloc[0]) & (ranks["space"] == leads["space"].iloc[0])]
+    wide = own.pivot(index="activity_id", columns="group", values="shrunken").reindex(columns=list(design.groups))
+    wide = wide.dropna().sort_values(design.groups[0], ascending=False, kind="stable")
+    wide = wide.div(wide.sum(axis=1), axis=0)  # each group is shrunken alone
+    if wide.empty:
+        return empty("one neutral image per activity says too little about it")
+    shown = wide if len(wide) <= 2 * EXTREMES else pd.concat([wide[:EXTREMES], wide[-EXTREMES:]])
+    figure = Figure((WIDTH, 1.1 + 0.27 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(shown))
+    for group in design.groups:
+        axes.barh(range(len(shown)), shown[group], left=left, color=design.colour[group], label=group, height=0.78)
+        left += shown[group].to_numpy()
+    if len(shown) < len(wide):
+        axes.axhline(EXTREMES - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+    _labels(axes, [design.activities.get(name, name) for name in shown.index])
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    axes.set_xlabel(f"Share of neutral images; {len(shown)} of {len(wide)} activities")
+    axes.legend(ncols=len(design.groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.4)
+    return figure
+
+
+@draws("audit_error")
+def audit_error(errors: pd.DataFrame, design: Design) -> Figure:
+    """Mean absolute error of judged shares by judge, with one marker per estimator."""
+    table = errors.assign(estimate=errors["mae"], label=_judges(errors))
+    rows = list(dict.fromkeys(table["label"]))
+    figure = Figure((WIDTH, 1.2 + 0.42 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    estimators = list(dict.fromkeys(table["estimator"]))
+    for i, estimator in enumerate(estimators):
+        own = table[table["estimator"] == estimator].set_index("label").reindex(rows)
+        shift = (i - (len(estimators) - 1) / 2) * 0.18
+        marker, colour = MARKERS[i % len(MARKERS)], PALETTE[i % len(PALETTE)]
+        _interval(axes, np.arange(len(rows)) + shift, own, colour, marker, estimator)
+    _labels(axes, rows)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"Mean absolute error of a share, {design.confidence:.0%} interval, {_n(table)}")
+    axes.legend(ncols=len(estimators), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2)
+    return figure
+
+
+@draws("generator_error")
+def generator_error(errors: pd.DataFrame, design: Design) -> Figure:
+    """Depicted shares with intervals beside the planted ones, by axis and group."""
+    rows = [f"{axis}: {group}" for axis, group in errors[["axis", "group"]].itertuples(index=False)]
+    figure = Figure((WIDTH, 1.2 + 0.27 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    _interval(axes, np.arange(len(rows)), errors, INK, "o", "depicted")
+    axes.plot(errors["planted"], np.arange(len(rows)), "|", color=PALETTE[1], markersize=11, label="planted")
+    _labels(axes, rows)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    axes.set_xlabel(f"Share of neutral images, {design.confidence:.0%} interval, {_n(errors)}")
+    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2)
+    return figure
+
+
+def overall_shares(shares: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
+    """Corrected overall shares of every judge as rows with label and passes, the judge that leads first."""
+    part = shares[(shares["level"] == "overall") & (shares["estimator"] == "inversion")]
+    part = part[part["population"] == "activities"]
+    found = part.merge(checks[["judge", "space", "leads", "verdict"]], on=["judge", "space"])
+    found = found.assign(passes=found["verdict"] == "passes", label=_judges(found))
+    return found.sort_values(["leads", "passes"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _judges(frame: pd.DataFrame) -> list[str]:
+    return [judge_label(judge, space) for judge, space in frame[["judge", "space"]].itertuples(index=False)]
 
 
 @draws("forest")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from untold.catalogue.metrics import primary_metrics
-from untold.report.numbers import measured, p_value, percent, plain
-from untold.report.wording import primary_space, space_label
+from untold.report.numbers import p_value, percent, plain
+from untold.report.wording import judge_label, space_label
 
+# Shares are called about equal if the upper limit of their total variation distance from equal ones is this small.
+ABOUT_EQUAL = 0.1
 LEVEL = 0.05  # significance level of the permutation test for an agreement, which has no interval
 
 
@@ -22,99 +23,160 @@ class Answer:
     caution: str = ""
 
 
-def answer(frames: Mapping[str, pd.DataFrame], contrast: str, confidence: float) -> Answer:
-    """The answer of a generated dataset about one contrast.
+def answer(frames: Mapping[str, pd.DataFrame], titles: Mapping[str, str], confidence: float) -> Answer:
+    """The answer of a generated dataset: which groups its neutral images show.
+
+    A group is only said to be drawn more or less often than others if the joint test of all shares rejects equal ones,
+    and no judge that passes its self-check contradicts the leading one.
 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        The dataset's tables: contrasts and, if available, specifications_summary, age_shares, adherence, recovery,
-        recovery_points.
-    contrast : str
-        Such as ``young-older``.
+        The dataset's tables: shares, self_check, lean, stereotype, share_ranks and, if available, adherence and
+        audit_error.
+    titles : mapping of str to str
+        Human-readable names of the activities, by id.
     confidence : float
-        Confidence level of the intervals.
+        Confidence level of the intervals and tests.
+
+    References
+    ----------
+    docs/method.md section 7.
     """
-    rows = frames["contrasts"]
-    rows = rows[(rows["contrast"] == contrast) & rows["metric"].isin(primary_metrics()) & rows["estimate"].notna()]
-    first, second = contrast.split("-", 1)
-    images = rows[~rows["space"].str.endswith("_text")]
-    space = primary_space(list(images.loc[images["metric"] == "cosine", "space"]))
-    if space is None:
-        sentence = f"There are no similarities with which to compare {first} and {second}."
-        return Answer(sentence, [], _caution(frames))
-    row = images[(images["space"] == space) & (images["metric"] == "cosine")].iloc[0]
-    gap = f"in {space_label(space)} the gap in similarity is {measured(row['estimate'], row['low'], row['high'], True)}"
-    interval = f"{confidence:.0%}".replace("%", " %") + " interval"
-    n = f"{int(row['n'])} activities"
-    if not np.isfinite(row["low"]):
-        sentence = f"Too few activities to say who the neutral person resembles: {gap}, without an interval ({n})."
-    elif row["low"] <= 0 <= row["high"]:
-        sentence = (
-            f"The data do not show whether the neutral person is closer to {first} or {second}: {gap}, "
-            f"{interval}, which includes zero ({n})."
-        )
-    else:
-        near, far = (first, second) if row["estimate"] > 0 else (second, first)
-        sentence = f"The neutral person looks more like the {near} than the {far} person: {gap}, {interval} ({n})."
-    return Answer(sentence, _support(frames, images, row, contrast), _caution(frames))
+    checks = frames["self_check"]
+    leads = checks[checks["leads"].astype(bool)]
+    if leads.empty:
+        said = zip(checks["judge"], checks["space"], checks["note"], strict=True)
+        reasons = [f"{_capital(judge_label(judge, space))}: {note}." for judge, space, note in said]
+        reason = "no judge passes its self-check" if len(checks) else "there is no judge"
+        return Answer(f"These images cannot tell whom the model draws: {reason}.", reasons, _caution(frames))
+    leader = leads.iloc[0]
+    shares, population = _overall(frames["shares"], leader)
+    if shares["estimate"].isna().all():
+        note = str(shares["note"].iloc[0])
+        return Answer(f"These images cannot tell whom the model draws: {note}.", [], _caution(frames))
+    lean = _of(frames["lean"], leader).set_index("group")
+    sentence = _sentence(shares, population, lean, _contradicted(frames, shares, population), confidence)
+    dependence = _dependence(frames, leader, titles, confidence)
+    return Answer(" ".join(filter(None, [sentence, dependence])), _support(frames, leader), _caution(frames))
 
 
-def _support(frames: Mapping[str, pd.DataFrame], images: pd.DataFrame, row: pd.Series, contrast: str) -> list[str]:
-    sentences = []
-    sign = np.sign(row["estimate"])
-    excludes = (images["low"] > 0) | (images["high"] < 0)
-    same = int((excludes & (np.sign(images["estimate"]) == sign)).sum())
-    other = int((excludes & (np.sign(images["estimate"]) == -sign)).sum())
-    if len(images) > 1:
-        counts = f"The interval lies on this side of zero for {same} of {len(images)} measures on images"
-        undecided = len(images) - same - other
+def _of(table: pd.DataFrame, judge: pd.Series) -> pd.DataFrame:
+    """The rows of one judge."""
+    return table[(table["judge"] == judge["judge"]) & (table["space"] == judge["space"])]
+
+
+def _overall(shares: pd.DataFrame, judge: pd.Series) -> tuple[pd.DataFrame, str]:
+    """Corrected overall shares of a judge, for activities like these or, without such intervals, for these."""
+    rows = _of(shares, judge)
+    rows = rows[(rows["level"] == "overall") & (rows["estimator"] == "inversion")]
+    sample = rows[rows["population"] == "activities"]
+    population = "activities" if sample["low"].notna().any() else "these"
+    return rows[rows["population"] == population], population
+
+
+def _contradicted(frames: Mapping[str, pd.DataFrame], shares: pd.DataFrame, population: str) -> bool:
+    """Whether a judge that passes puts a share on the other side of equal shares than the leading judge."""
+    equal = 1 / len(shares)
+    sides = _sides(shares, equal)
+    for judge in frames["self_check"].query("verdict == 'passes'").to_dict("records"):
+        others, kind = _overall(frames["shares"], pd.Series(judge))
+        if kind == population and (_sides(others, equal) * sides.to_numpy() < 0).any():
+            return True
+    return False
+
+
+def _sides(shares: pd.DataFrame, equal: float) -> pd.Series:
+    """1 or -1 where an interval lies above or below equal shares, else 0."""
+    return (shares["low"] > equal).astype(int) - (shares["high"] < equal).astype(int)
+
+
+def _sentence(shares: pd.DataFrame, population: str, lean: pd.DataFrame, contradicted: bool, confidence: float) -> str:
+    activities = int(lean["n"].iloc[0])
+    known = shares["low"].notna().all()
+    numbers = shares[["estimate", "low", "high"]].to_numpy(dtype=float)
+    listed = _listed([f"{percent(*row)} {group}" for row, group in zip(numbers, shares["group"], strict=True)])
+    where = f"Averaged over {activities} activities" if activities > 1 else "In this activity"
+    interval = f" ({confidence:.0%} intervals)".replace("%", " %") if known else " (without an interval)"
+    whole = lean.loc["all groups"]
+    sides = _sides(shares, 1 / len(shares))
+    if not known or population != "activities":
+        return f"{where}, the neutral person is {listed}{interval}; activities as a sample: {whole['note']}."
+    if contradicted:
+        return f"The judges disagree about whom the model draws; the leading one says {listed}{interval}."
+    if whole["p"] <= 1 - confidence and sides.any():
+        words = []
+        for sign, word in ((1, "more"), (-1, "less")):
+            if names := shares.loc[sides == sign, "group"].tolist():
+                words.append(f"{word} often {_listed(names)}")
+        return f"{where}, the neutral person is {' and '.join(words)} than equal shares would be: {listed}{interval}."
+    if whole["high"] <= ABOUT_EQUAL:
+        groups = _listed(shares["group"].tolist())
+        return f"{where}, the neutral person is about equally often {groups}: {listed}{interval}."
+    return f"{where}, the data do not settle whether any group is drawn more often: {listed}{interval}."
+
+
+def _dependence(
+    frames: Mapping[str, pd.DataFrame], leader: pd.Series, titles: Mapping[str, str], confidence: float
+) -> str:
+    """Whether shares depend on the activity, with the activity in which each group is most frequent."""
+    table = _of(frames["stereotype"], leader).set_index("group")
+    whole = table.loc["all groups"]
+    if not np.isfinite(whole["p"]):
+        return ""
+    if whole["p"] > 1 - confidence:
+        return "Differences between activities are not settled."
+    ranks = _of(frames["share_ranks"], leader)
+    words = []
+    for group in [name for name in table.index if name != "all groups"]:
+        if table.loc[group, "p"] > 1 - confidence or not (own := ranks[ranks["group"] == group].dropna()).size:
+            continue
+        first = own.sort_values("shrunken", kind="stable").iloc[-1]
+        title = titles.get(first["activity_id"], first["activity_id"])
+        words.append(f"{group} when {title} ({percent(first['shrunken'])})")
+    return f"It depends on what they do: most often {_listed(words)}." if words else "It depends on what they do."
+
+
+def _support(frames: Mapping[str, pd.DataFrame], leader: pd.Series) -> list[str]:
+    checks = frames["self_check"]
+    name = judge_label(leader["judge"], leader["space"])
+    sentences = [
+        f"This is what the {name} says, corrected for its errors. On mixtures of this study’s own marked images, an "
+        f"activity’s shares are wrong by {_points(leader['mae'])} on average (at most {_points(leader['mae_high'])})."
+    ]
+    others = checks[(checks["verdict"] == "passes") & ~checks["leads"].astype(bool)]
+    failing = int((checks["verdict"] == "fails").sum())
+    agree = "No other judge passes the self-check"
+    if len(others):
+        one = len(others) == 1
+        pass_and_differ = (
+            "other judge passes the self-check and differs" if one else ("other judges pass the self-check and differ")
+        )
+        agree = f"{len(others)} {pass_and_differ} from it by at most {_points(others['difference'].max())} overall"
+    sentences.append(f"{agree}; {failing or 'none'} {'fails' if failing == 1 else 'fail'} it.")
+    if len(errors := frames.get("audit_error", pd.DataFrame())):
+        own = _of(errors, leader)
+        row = own[own["estimator"] == "inversion"].iloc[0]
         sentences.append(
-            f"{counts} and on the other side for {other or 'none'}, leaving {undecided or 'none'} undecided."
+            "This model’s bias was planted, and an oracle knows what its images depict, so the audit can be checked: "
+            f"over {int(row['n'])} activities the shares are wrong by {_points(row['mae'])} on average, and "
+            f"Spearman’s rho with the truth is {plain(row['rho'], 2)}."
         )
-    if len(curve := frames.get("specifications_summary", pd.DataFrame())):
-        agree = curve.iloc[0]
-        sentences.append(
-            f"Of {int(agree['n'])} ways to measure the gap, {percent(agree['share_agree'])} agree on its sign "
-            f"(median effect: {plain(agree['estimate'], 2, signed=True)} standard deviations)."
-        )
-    if len(shares := frames.get("age_shares", pd.DataFrame())):
-        chosen = (
-            "corrected counts" if (shares["estimator"] == "corrected counts").any() else shares["estimator"].iloc[0]
-        )
-        part = shares[(shares["estimator"] == chosen) & shares["estimate"].notna()]
-        words = [f"{percent(s['estimate'], s['low'], s['high'])} {s['group']}" for _, s in part.iterrows()]
-        if words:
-            sentences.append(f"According to CLIP, corrected for its errors, the neutral people are {', '.join(words)}.")
-    if len(found := frames.get("recovery", pd.DataFrame())):
-        part = found[(found["quantity"] == "spearman") & (found["group"] == contrast)].dropna(subset="estimate")
-        if len(part):
-            planted = _planted(frames.get("recovery_points", pd.DataFrame()), contrast)
-            sentences.append(_recovered(part.sort_values("estimate", kind="stable"), planted))
     return sentences
 
 
-def _planted(points: pd.DataFrame, contrast: str) -> str:
-    """The mean planted share of each group, in parentheses; empty if nothing was planted."""
-    if points.empty:
-        return ""
-    shares = points.drop_duplicates(["activity_id", "group"])
-    means = shares[shares["group"] != contrast].groupby("group")["planted"].mean().sort_values(ascending=False)
-    return f" ({', '.join(f'{percent(share)} {group}' for group, share in means.items())})"
+def _points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{plain(100 * share, 1)} points"
 
 
-def _recovered(part: pd.DataFrame, planted: str) -> str:
-    """The best and worst estimators, because citing only the best of many would flatter the audit."""
-    words = []
-    for row in (part.iloc[-1], part.iloc[0]):
-        name = space_label(row["space"], row["metric"]) if row["estimator"] == "nearest group" else row["estimator"]
-        words.append(f"{measured(row['estimate'], row['low'], row['high'])} ({name})")
-    activities = int(part["n"].max())
-    return (
-        f"This model’s bias was planted{planted}, so the audit can be checked: over {activities} activities, "
-        f"Spearman’s rho with the truth is {words[0]} for the best of {len(part)} estimators and {words[1]} for the "
-        "worst."
-    )
+def _listed(words: list[str]) -> str:
+    """Such as ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _caution(frames: Mapping[str, pd.DataFrame]) -> str:

@@ -142,6 +142,11 @@ def original(file: str, frame: pd.DataFrame, groups: Sequence[str]) -> ShownTabl
     return ShownTable(file, PAGES["original_table"].caption, header, rows)
 
 
+def overall(shares: pd.DataFrame) -> pd.DataFrame:
+    """Corrected shares over all activities, by judge."""
+    return shares[(shares["level"] == "overall") & (shares["estimator"] == "inversion")]
+
+
 def by_activity(file: str, frame: pd.DataFrame, contrast_name: str, names: Mapping[str, str]) -> ShownTable | None:
     """One row per activity, one column per space: the gap of the main contrast with its interval over seeds."""
     part = frame[(frame["contrast"] == contrast_name) & frame["metric"].isin(primary_metrics())]

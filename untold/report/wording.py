@@ -30,6 +30,17 @@ def space_label(space: str, metric: str = "cosine") -> str:
     return f"{name}, {extra}" if extra else name
 
 
+def judge_label(judge: str, space: str) -> str:
+    """A judge in words.
+
+    Examples
+    --------
+    >>> judge_label("probe", "dino")
+    'probe in DINO'
+    """
+    return f"{judge.replace('_', '-')} in {space_label(space)}"
+
+
 def primary_space(spaces: list[str]) -> str | None:
     """The space used for the answer: preferably not CLIP, because CLIP-like encoders condition the generator.
 
