@@ -32,6 +32,7 @@ WHEN = {
     None: "",
     "generated": "",
     "planted": " Only if a bias was planted.",
+    "depicted": " Only if the bias was planted in the miniature world, whose oracle knows what images depict.",
     "audited": " Only if there are labels to compare a classifier with.",
     "captioned": " Only if images have captions.",
     "published": " Only for keyword pairs with published results.",
