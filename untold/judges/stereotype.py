@@ -196,7 +196,7 @@ def _block_residuals(judgement: Judgement, estimator: str, inversion: Inversion,
         expected = shares
     real = np.arange(MOST_BLOCKS) < blocks[:, None]
     residual = (residual - expected) @ inversion.inverse.T * (real / dealt[:, None])[..., None]
-    return residual[blocks > 1]
+    return residual[blocks > 1, : blocks.max()]
 
 
 def _order(cell: np.ndarray) -> np.ndarray:
