@@ -266,6 +266,12 @@ def test_order_of_pictures_changes_nothing():
     pd.testing.assert_frame_equal(first, second, rtol=1e-9)
 
 
+def test_every_activity_needs_a_name():
+    judgement = judge(np.tile([3, 2, 0], (24, 1)), PERFECT)
+    with pytest.raises(ValueError, match="24 activities have 1 names"):
+        shares.shares(judgement, ["a"], ["work"], RESAMPLING)
+
+
 def test_a_singular_confusion_has_an_infinite_condition():
     inversion = Inversion(
         *moments(judge(np.ones((2, 2), int), [[[1, 0], [0, 0]]] * 2), np.eye(2)[[0, 1, 0, 1]], np.eye(2)[[0, 0]])
