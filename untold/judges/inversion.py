@@ -344,7 +344,7 @@ class Variance:
 
     def quantile(self, population: str, confidence: float) -> np.ndarray:
         """Student's quantile of each domain: (D,)."""
-        return stats.t.ppf((1 + confidence) / 2, self.freedom(population))
+        return np.asarray(stats.t.ppf((1 + confidence) / 2, self.freedom(population)))
 
     def of_these(self, shares: np.ndarray) -> np.ndarray:
         """Variance for these activities, where only seeds are random; shapes as in `independent`.
@@ -435,7 +435,7 @@ def set_tests(
     at = variance.path(values)[:, np.arange(len(sets)), np.arange(len(sets))][:, :, None, :]
     distance = np.abs(np.clip(variance.estimates, 0, 1) - values)
     spread = np.sqrt(variance.of(population, at)[..., 0])
-    return 2 * stats.t.sf(distance / spread, variance.freedom(population)[:, None])
+    return np.asarray(2 * stats.t.sf(distance / spread, variance.freedom(population)[:, None]))
 
 
 def joint_test(inversion: Inversion, reference: np.ndarray, population: str) -> float:

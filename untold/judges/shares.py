@@ -14,7 +14,7 @@ from untold.statistics.resampling import Resampling
 COUNTS, PROBABILITIES, INVERSION, EMQ = "counts", "probabilities", "inversion", "EMQ"
 ESTIMATORS = (COUNTS, PROBABILITIES, INVERSION, EMQ)
 OVERALL, CATEGORY, ACTIVITY = "overall", "category", "activity"
-# Fewer activities say nothing useful about other activities.
+# A dozen activities of a lopsided world can be alike by chance: nothing would tell that others differ.
 LEAST_ACTIVITIES = 20
 # Fewer pictures say nothing useful about their activity.
 LEAST_PICTURES = 4
@@ -54,10 +54,19 @@ def shares(
         that could have been chosen; ``these``: other seeds of these activities), note (why there is no interval).
         Activities have equal weight.
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer names than activities.
+
     References
     ----------
     docs/method.md section 7.
     """
+    if not len(activities) == len(categories) == judgement.activities:
+        raise ValueError(
+            f"{judgement.activities} activities have {len(activities)} names and {len(categories)} categories"
+        )
     names, sizes = np.asarray(categories, dtype=str), np.bincount(judgement.neutral_activity, minlength=len(activities))
     kinds = np.unique(names)
     several = np.vstack([np.ones((1, len(names)), bool), kinds[:, None] == names])
@@ -94,7 +103,7 @@ def correction(judgement: Judgement, estimator: str) -> tuple[Inversion, str]:
     plain = Inversion(*moments(judgement, *estimator_scores(judgement, INVERSION)))
     if estimator in (COUNTS, PROBABILITIES):
         return uncorrected(moments(judgement, *estimator_scores(judgement, estimator))[0]), ""
-    hindrance = NO_MARKED if np.isinf(plain.condition) else INDISTINCT if plain.condition > SINGULAR else ""
+    hindrance = NO_MARKED if (plain.seen == 0).any() else INDISTINCT if plain.condition > SINGULAR else ""
     if estimator == INVERSION or hindrance:
         return plain, hindrance
     return Inversion(*moments(judgement, *estimator_scores(judgement, EMQ))), ""

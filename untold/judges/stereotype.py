@@ -196,7 +196,7 @@ def _block_residuals(judgement: Judgement, estimator: str, inversion: Inversion,
         expected = shares
     real = np.arange(MOST_BLOCKS) < blocks[:, None]
     residual = (residual - expected) @ inversion.inverse.T * (real / dealt[:, None])[..., None]
-    return residual[blocks > 1]
+    return residual[blocks > 1, : blocks.max()]
 
 
 def _order(cell: np.ndarray) -> np.ndarray:
@@ -296,10 +296,10 @@ def sampling_variance(inversion: Inversion) -> np.ndarray:
     variance = Variance(inversion, drawn, np.eye(inversion.groups))
     shares = possible(inversion.shares(drawn))[0]
     within = (weights(repeated) @ picture_variance(inversion.neutral, inversion.inverse))[0]
-    # One of the pictures expected of a group in the whole study always is: a group that was not seen may still exist.
-    floor = variance.picture(variance.plausible[:, None, None, :].repeat(inversion.groups, 1))[0, :, 0]
+    # One picture of prior for the whole study: a group that was not seen may still exist.
+    prior = variance.picture(variance.plausible[:, None, None, :].repeat(inversion.groups, 1))[0, :, 0]
     total = pictures.sum()
-    within = (within * total + floor) / (total + 1)
+    within = (within * total + prior) / (total + 1)
     judge = (shares**2 + variance.share_variance[0]) @ variance.judge_between
     with np.errstate(divide="ignore"):
         return within / pictures[:, None] + judge
