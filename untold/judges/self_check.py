@@ -326,7 +326,7 @@ def agreement(shares: Mapping[str, np.ndarray]) -> pd.DataFrame:
     -------
     DataFrame
         judge, other, level (``overall``, ``activity``), activity (position; -1 overall), difference (the largest
-        absolute difference of a group's share; overall that of the mean shares). Judges of each pair in the order given.
+        absolute difference of a group's share; overall that of the mean shares). Pairs keep the order of the judges.
 
     Examples
     --------
