@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from tests.judges.vector_worlds import ACTIVITIES, GROUPS, simulate
 from untold.data.vectors import unit
