@@ -6,7 +6,7 @@ Marked pictures with hidden labels stand in for neutral ones, in mixtures whose 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ class ActivityShares(NamedTuple):
     high: np.ndarray
 
 
+Name = TypeVar("Name")
 Estimator = Callable[[Judgement], ActivityShares]
 
 
@@ -234,16 +235,48 @@ def _per_activity(errors: list[np.ndarray]) -> np.ndarray:
     return each[np.isfinite(each)]
 
 
-def best_judge(checks: Mapping[str, SelfCheck]) -> str | None:
+def best_judge(checks: Mapping[Name, SelfCheck]) -> Name | None:
     """The judge that leads the answer: of those that pass, the one with the smallest upper limit of its error.
 
     Returns
     -------
-    str or None
+    the key of that judge, or None
         None if all fail: then no judge leads. Of equally good judges the first.
     """
     passing = [name for name, check in checks.items() if check.passes]
     return min(passing, key=lambda name: checks[name].upper) if passing else None
+
+
+def table(checks: Mapping[tuple[str, str], SelfCheck]) -> pd.DataFrame:
+    """Self-checks side by side, one row per judge and space.
+
+    Parameters
+    ----------
+    checks : mapping of (judge, space) to SelfCheck
+
+    Returns
+    -------
+    DataFrame
+        judge, space, mae, upper, bias (of the group with the largest one, with its sign), coverage, shift, verdict,
+        note.
+    """
+    rows = [
+        (
+            judge,
+            space,
+            check.mae,
+            check.upper,
+            max(check.bias.tolist(), key=abs),
+            check.coverage,
+            check.shift,
+            check.verdict,
+            check.note,
+        )
+        for (judge, space), check in checks.items()
+    ]
+    return pd.DataFrame(
+        rows, columns=["judge", "space", "mae", "upper", "bias", "coverage", "shift", "verdict", "note"]
+    )
 
 
 def unexplained(
@@ -293,7 +326,7 @@ def agreement(shares: Mapping[str, np.ndarray]) -> pd.DataFrame:
     -------
     DataFrame
         judge, other, level (``overall``, ``activity``), activity (position; -1 overall), difference (the largest
-        absolute difference of a group's share; overall that of the mean shares). Judges of each pair in the order given.
+        absolute difference of a group's share; overall that of the mean shares). Pairs keep the order of the judges.
 
     Examples
     --------
