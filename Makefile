@@ -48,7 +48,10 @@ test-faults: development ## kill fifty runs and inject other faults (two hours)
 	@$(BIN)/python -m pytest -m faults
 
 lint: development ## CI's checks of style, types and documents
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/mypy
+	@$(BIN)/snakemake --lint && $(BIN)/snakemake -s rules/miniature.smk --lint
+	@$(MAKE) --no-print-directory lint-js site
 
 lint-js: development node_modules/.package-lock.json ## types and lint of the page's script
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install tsc --project . && PATH="$(CURDIR)/$(BIN):$$PATH" npx --no-install biome lint --error-on-warnings
