@@ -11,6 +11,7 @@ from untold.data.csv import leading, write_tables
 from untold.data.parquet import read_table
 from untold.judges.judgement import Judgement, judgement_of, pictures_of
 from untold.judges.probe import why_not
+from untold.judges.self_check import unexplained
 from untold.judges.study import share_tables
 from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Inference
@@ -34,9 +35,9 @@ def main(
     resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     pictures = pictures_of(read_table(images), groups)
     activities = pictures.drop_duplicates("activity_id").sort_values("activity_id")
-    judgements, missing = read_judgements(settings, pictures, predictions, probes)
+    judgements, missing, novel = read_judgements(settings, pictures, predictions, probes)
     frames = share_tables(
-        judgements, missing, activities["activity_id"].tolist(), activities["category"].tolist(), resampling
+        judgements, missing, novel, activities["activity_id"].tolist(), activities["category"].tolist(), resampling
     )
     head = ["dataset", "axis", "judge", "space"]
     named = {name: frame.assign(dataset=settings.dataset, axis=AXIS) for name, frame in frames.items()}
@@ -45,20 +46,31 @@ def main(
 
 def read_judgements(
     settings: Settings, pictures: pd.DataFrame, predictions: list[Path], probes: Mapping[str, list[Path]]
-) -> tuple[dict[str, Judgement], dict[str, str]]:
-    """What every judge (``probe@dino``) says, and why others say nothing."""
+) -> tuple[dict[str, Judgement], dict[str, str], dict[str, float]]:
+    """What every judge (``probe@dino``) says, why others say nothing, and what no group of a probe explains."""
     files = {f"zero_shot@{settings.space}": predictions} if predictions else {}
     files |= {f"probe@{space}": paths for space, paths in probes.items()}
-    judgements, missing = {}, {}
+    judgements, missing, novel = {}, {}, {}
     group = pd.Categorical(pictures["group"], settings.groups).codes
     for judge, paths in files.items():
         table = read_table(paths)
         table = table[table["attribute"] == AXIS]
         if len(table):
             judgements[judge] = judgement_of(table, pictures, settings.groups)
+            if "distance" in table:
+                novel[judge] = unexplained_share(table, pictures, settings.groups)
         else:
             missing[judge] = why_not(pictures["activity_id"].to_numpy(), pictures["seed"].to_numpy(), group)
-    return judgements, missing
+    return judgements, missing, novel
+
+
+def unexplained_share(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: list[str]) -> float:
+    """Share of the neutral pictures that are unlike the marked pictures of every group."""
+    columns = ("probability", "distance")
+    wide = [predictions.pivot(index="key", columns="label", values=column)[groups] for column in columns]
+    neutral = wide[0].index.isin(pictures.loc[pictures["role"] == "neutral", "key"])
+    parts = [values.to_numpy(float)[rows] for values in wide for rows in (neutral, ~neutral)]
+    return unexplained(*parts)
 
 
 if __name__ == "__main__":

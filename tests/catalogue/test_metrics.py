@@ -8,7 +8,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.simulated import GROUPS, PAIRS
 from untold.catalogue.metrics import METRICS, Metric, of, primary_metrics
-from untold.report import figures, headline
+from untold.report import figures
 from untold.report.tables import by_activity, make_table
 from untold.similarity import patches, vectors
 from untold.similarity.nearest import chi_square
@@ -68,11 +68,8 @@ def test_it_is_tested_shown_and_drawn(made_up):
     assert {row[0].text for row in rows} == {"DINO, halved"}
     table = by_activity("x.csv", gaps_by_activity(long, PAIRS, confidence=0.95), "young-older", {})
     assert table.header == ["Activity", "Category", "DINO, halved"]
-    drawn = figures.answer(gaps, figures.Design(contrast="young-older"))
+    drawn = figures.forest(gaps, figures.Design(contrast="young-older"))
     assert [label.get_text() for label in drawn.axes[0].get_yticklabels()] == ["DINO, halved"]
-    both = pd.concat([gaps, gaps.assign(metric="cosine")])
-    support = headline.answer({"contrasts": both}, "young-older", 0.95).support
-    assert support[0].startswith("The interval lies on this side of zero for 2 of 2 measures on images")
 
 
 def test_it_has_a_row_in_the_original_table(made_up):

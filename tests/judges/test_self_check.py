@@ -5,17 +5,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.judges import inverted, uncorrected
-from tests.judges.vector_worlds import GROUPS, simulate
+from tests.judges.vector_worlds import GROUPS, inverted, simulate, uncorrected
 from untold.judges.judgement import Judgement
 from untold.judges.probe import NEUTRAL, probe
 from untold.judges.self_check import (
     ActivityShares,
-    agreement,
     best_judge,
-    relative_distance,
     self_check,
-    table,
     unexplained,
 )
 
@@ -99,10 +95,9 @@ def test_what_no_group_explains():
         world, said = judged(name)
         neutral = world.group == NEUTRAL
         parts = [values[rows] for values in (said.probabilities, said.distances) for rows in (neutral, ~neutral)]
-        found[name] = unexplained(*parts), relative_distance(*parts)
-    assert found["clear"][0] < 0.05
-    assert found["novel"][0] == pytest.approx(SETTINGS["novel"]["novel"], abs=0.1)
-    assert found["novel"][1] > 1.1 > found["clear"][1]
+        found[name] = unexplained(*parts)
+    assert found["clear"] < 0.05
+    assert found["novel"] == pytest.approx(SETTINGS["novel"]["novel"], abs=0.1)
 
 
 def test_no_marked_picture_of_a_group_is_no_check():
@@ -117,20 +112,3 @@ def test_no_marked_picture_of_a_group_is_no_check():
     )
     assert not check.passes
     assert "no marked picture of middle" in check.note
-
-
-def test_one_row_per_judge():
-    rows = table({("probe", "dino"): checked("clear"), ("probe", "resnet50"): checked("null")})
-    assert rows["verdict"].tolist() == ["passes", "fails"]
-    assert rows["mae"].tolist() == [checked("clear").mae, checked("null").mae]
-    assert abs(rows["bias"][0]) == np.abs(checked("clear").bias).max()
-
-
-def test_agreement_is_of_the_same_activities():
-    rng = np.random.default_rng(0)
-    first = rng.dirichlet(np.ones(3), 5)
-    second = first.copy()
-    second[0] = np.nan
-    rows = agreement({"a": first, "b": second})
-    assert rows.loc[rows["level"] == "overall", "difference"].item() == 0
-    assert rows.loc[rows["level"] == "activity", "difference"].isna().sum() == 1

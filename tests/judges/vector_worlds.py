@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from untold.judges.correction import unmix
+from untold.judges.groups import hot
 from untold.judges.judgement import Judgement
 from untold.judges.probe import NEUTRAL, Probe
+from untold.judges.self_check import ActivityShares
 
 GROUPS = ("young", "middle", "older")
 ACTIVITIES, MARKED_SEEDS, SEEDS, DIMENSIONS = 24, 4, 16, 16
@@ -83,3 +86,28 @@ def simulate(seed: int, *, effect: float = 2.0, own: float = 0.0, novel: float =
         np.concatenate([marked[:, 2], np.full(len(neutral), NEUTRAL)]),
         depicted,
     )
+
+
+def mean_by_activity(values: np.ndarray, activity: np.ndarray, activities: int) -> np.ndarray:
+    """Means (A, G) of the rows of each activity; NaN where it has none."""
+    total = np.zeros((activities, values.shape[1]))
+    np.add.at(total, activity, values)
+    count = np.bincount(activity, minlength=activities)[:, None]
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def shares(judgement: Judgement, *, corrected: bool) -> ActivityShares:
+    """Counts of the most probable group, corrected by their confusion on marked pictures or not; no intervals."""
+    counted = mean_by_activity(hot(judgement.neutral), judgement.neutral_activity, judgement.activities)
+    if corrected:
+        counted = unmix(mean_by_activity(hot(judgement.marked), judgement.truth, len(judgement.groups)), counted)
+    nothing = np.full_like(counted, np.nan)
+    return ActivityShares(counted, nothing, nothing)
+
+
+def uncorrected(judgement: Judgement) -> ActivityShares:
+    return shares(judgement, corrected=False)
+
+
+def inverted(judgement: Judgement) -> ActivityShares:
+    return shares(judgement, corrected=True)

@@ -17,7 +17,7 @@ FAST = Resampling(200, 199, 0.95, seed=1)
 def frames(judgements, missing=None):
     count = max(judgement.activities for judgement in judgements.values())
     ids = [f"activity-{i}" for i in range(count)]
-    return share_tables(judgements, missing or {}, ids, ["home", "work"] * (count // 2), FAST)
+    return share_tables(judgements, missing or {}, {}, ids, ["home", "work"] * (count // 2), FAST)
 
 
 def said(judgements, missing=None) -> headline.Answer:
@@ -31,13 +31,13 @@ def claims(answer: headline.Answer) -> bool:
 
 def test_balanced_worlds_are_seldom_given_a_direction():
     """Nominal 5 %; 40 studies have at most 6 with a probability of 0.99."""
-    world = World("balanced", STRONG, accuracy=0.85, activities=24, seeds=12)
+    world = World("balanced", STRONG, accuracy=0.95, activities=24, seeds=12)
     studies = (simulate(world, np.random.default_rng([7, i])).judgement for i in range(40))
     assert sum(claims(said({"probe@dino": judgement})) for judgement in studies) <= 6
 
 
 def test_a_lean_is_found():
-    world = World("leaning", STRONG, accuracy=0.85, activities=48, seeds=12)
+    world = World("leaning", STRONG, accuracy=0.95, activities=48, seeds=12)
     answers = [said({"probe@dino": simulate(world, np.random.default_rng([8, i])).judgement}) for i in range(20)]
     assert sum("less often a" in answer.sentence for answer in answers) >= 19
     assert not any("more often a" in answer.sentence or "less often c" in answer.sentence for answer in answers)
@@ -53,7 +53,7 @@ def test_flat_shares_with_many_images_are_about_equal():
 
 
 def test_few_images_settle_nothing():
-    world = World("balanced", STRONG, activities=20, seeds=4)
+    world = World("balanced", STRONG, accuracy=0.97, activities=20, seeds=4)
     answer = said({"probe@dino": simulate(world, np.random.default_rng(5)).judgement})
     assert "do not settle" in answer.sentence and not claims(answer)
 
@@ -85,9 +85,9 @@ def test_judges_that_contradict_each_other_give_no_direction():
 
 
 def test_without_a_judge_there_is_no_answer():
-    empty = share_tables({}, {}, [], [], FAST)
+    empty = share_tables({}, {}, {}, [], [], FAST)
     assert set(empty) == {"shares", "lean", "stereotype", "share_ranks", "self_check"}
-    missing = share_tables({}, {"probe@dino": "marked images of 1 seed"}, [], [], FAST)
+    missing = share_tables({}, {"probe@dino": "marked images of 1 seed"}, {}, [], [], FAST)
     answer = headline.answer(missing, {}, 0.95)
     assert "cannot tell" in answer.sentence and answer.support == ["Probe in DINO: marked images of 1 seed."]
 
@@ -101,8 +101,9 @@ def test_images_that_do_not_show_their_group_are_called_noise():
     assert not headline.answer({**tables, "adherence": sure}, {}, 0.95).caution
 
 
-@pytest.mark.parametrize(("seeds", "word"), [(8, "as a sample"), (1, "as a sample")])
-def test_few_activities_are_no_sample(seeds, word):
-    judgement = simulate(World("leaning", activities=6, seeds=seeds), np.random.default_rng(4)).judgement
-    answer = said({"probe@dino": judgement})
-    assert not claims(answer) and word in answer.sentence
+@pytest.mark.parametrize("seeds", [1, 12])
+def test_few_activities_are_no_sample(seeds):
+    world = World("leaning", accuracy=0.98, judge_concentration=200, activities=6, seeds=seeds)
+    answer = said({"probe@dino": simulate(world, np.random.default_rng(4)).judgement})
+    assert not claims(answer) and "fewer than" in answer.sentence
+    assert ("without an interval" in answer.sentence) == (seeds == 1)

@@ -154,8 +154,10 @@ def test_sections_without_input_are_left_out(results):
     assert "people-findings" not in folder and 'id="faces-audit"' in folder
     bare = write(results, settings(faces=False), tables=[], figures=False)
     assert "faces-audit" not in bare and 'id="quadruplets"' in bare
-    one = [results / "tables" / "people-contrasts.csv"]
-    assert "95 % interval" in write(results, settings(faces=False), tables=one, figures=False)
+    names = ("shares", "self_check", "lean", "stereotype", "share_ranks")
+    few = [results / "tables" / f"people-{name}.csv" for name in names]
+    shown = write(results, settings(faces=False), tables=few, figures=False)
+    assert 'class="answer"' in shown and "people-contrasts.csv" not in shown
 
 
 def test_the_interactive_data_are_those_of_the_tables(results, page):

@@ -219,7 +219,9 @@ def test_a_generated_dataset_without_classifier_and_with_a_planted_bias(values):
     values["datasets"]["people"]["planted"] = "resources/miniature/world.csv"
     people = plan(values)["people"]
     assert people.classifiers == {} and people.predictor is None
-    assert people.traits == {"generated", "planted"} and people.planted_files == ["resources/miniature/world.csv"]
+    assert people.traits == {"generated", "planted", "depicted"} and people.planted_files == [
+        "resources/miniature/world.csv"
+    ]
 
 
 def test_rows_of_the_original_table_are_in_its_order(values):

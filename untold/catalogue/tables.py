@@ -685,6 +685,11 @@ SHARES = (
                 "shift", "ratio", description="doubt about neutral images relative to marked ones; 1 if they are alike"
             ),
             Column(
+                "unexplained",
+                "share",
+                description="share of the neutral images that are unlike the marked images of every group (probes only)",
+            ),
+            Column(
                 "difference", "share", description="largest difference of an overall share from the leading judge's"
             ),
             Column("leads", "", description="whether the answer uses this judge"),
@@ -704,6 +709,7 @@ SHARES = (
                 Shown("Bias", "number", "bias", signed=True),
                 _plain_share("Coverage", "coverage"),
                 Shown("Shift", "number", "shift"),
+                _plain_share("Unexplained", "unexplained"),
                 Shown("Apart from the leading judge", "number", "difference"),
                 Shown("Leads", "words", "leads"),
                 Shown("Verdict", "words", "verdict"),

@@ -5,11 +5,9 @@ Marked pictures with hidden labels stand in for neutral ones, in mixtures whose 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from untold.judges.judgement import Judgement
 
@@ -247,38 +245,6 @@ def best_judge(checks: Mapping[Name, SelfCheck]) -> Name | None:
     return min(passing, key=lambda name: checks[name].upper) if passing else None
 
 
-def table(checks: Mapping[tuple[str, str], SelfCheck]) -> pd.DataFrame:
-    """Self-checks side by side, one row per judge and space.
-
-    Parameters
-    ----------
-    checks : mapping of (judge, space) to SelfCheck
-
-    Returns
-    -------
-    DataFrame
-        judge, space, mae, upper, bias (of the group with the largest one, with its sign), coverage, shift, verdict,
-        note.
-    """
-    rows = [
-        (
-            judge,
-            space,
-            check.mae,
-            check.upper,
-            max(check.bias.tolist(), key=abs),
-            check.coverage,
-            check.shift,
-            check.verdict,
-            check.note,
-        )
-        for (judge, space), check in checks.items()
-    ]
-    return pd.DataFrame(
-        rows, columns=["judge", "space", "mae", "upper", "bias", "coverage", "shift", "verdict", "note"]
-    )
-
-
 def unexplained(
     neutral: np.ndarray, marked: np.ndarray, neutral_distances: np.ndarray, marked_distances: np.ndarray
 ) -> float:
@@ -303,42 +269,5 @@ def unexplained(
     return float(max(0.0, (beyond - (1 - ORDINARY)) / ORDINARY))
 
 
-def relative_distance(
-    neutral: np.ndarray, marked: np.ndarray, neutral_distances: np.ndarray, marked_distances: np.ndarray
-) -> float:
-    """Mean distance of neutral pictures from their predicted groups, relative to marked ones; as `unexplained`."""
-    return float(_own(neutral, neutral_distances).mean() / _own(marked, marked_distances).mean())
-
-
 def _own(probabilities: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return np.take_along_axis(distances, probabilities.argmax(1)[:, None], axis=1)[:, 0]
-
-
-def agreement(shares: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """How far judges are apart, in each activity and overall.
-
-    Parameters
-    ----------
-    shares : mapping of judge to ndarray of shape (A, G)
-        Of the same activities and groups; NaN where a judge says nothing.
-
-    Returns
-    -------
-    DataFrame
-        judge, other, level (``overall``, ``activity``), activity (position; -1 overall), difference (the largest
-        absolute difference of a group's share; overall that of the mean shares). Pairs keep the order of the judges.
-
-    Examples
-    --------
-    >>> shares = {"clip": np.array([[0.5, 0.5], [0.9, 0.1]]), "latents": np.array([[0.7, 0.3], [0.7, 0.3]])}
-    >>> agreement(shares)["difference"].round(2).tolist()
-    [0.0, 0.2, 0.2]
-    """
-    rows = []
-    for judge, other in combinations(shares, 2):
-        apart = shares[judge] - shares[other]
-        both = np.isfinite(apart).all(1)
-        overall = np.abs(apart[both].mean(0)).max() if both.any() else np.nan
-        rows.append((judge, other, "overall", -1, overall))
-        rows += [(judge, other, "activity", i, np.abs(apart[i]).max()) for i in range(len(apart))]
-    return pd.DataFrame(rows, columns=["judge", "other", "level", "activity", "difference"])

@@ -11,12 +11,25 @@ from untold.judges.shares import INVERSION, THESE, correction, intervals, shares
 from untold.judges.stereotype import lean, ranks, stereotype
 from untold.statistics.resampling import Resampling
 
-COLUMNS = ("mae", "mae_high", "mae_blind", "bias", "coverage", "shift", "difference", "leads", "verdict", "note")
+COLUMNS = (
+    "mae",
+    "mae_high",
+    "mae_blind",
+    "bias",
+    "coverage",
+    "shift",
+    "unexplained",
+    "difference",
+    "leads",
+    "verdict",
+    "note",
+)
 
 
 def share_tables(
     judgements: Mapping[str, Judgement],
     missing: Mapping[str, str],
+    unexplained: Mapping[str, float],
     activities: Sequence[str],
     categories: Sequence[str],
     resampling: Resampling,
@@ -29,6 +42,8 @@ def share_tables(
         By name of the judge and space that it reads: ``probe@dino``.
     missing : mapping of str to str
         Judges that say nothing, and why.
+    unexplained : mapping of str to float
+        Share of the neutral images that no group explains, of judges that can tell.
     activities, categories : sequence of str of length A
         The id and the category of each activity.
     resampling : Resampling
@@ -51,7 +66,9 @@ def share_tables(
         tables["stereotype"].append(_labelled(name, stereotype(judgement, INVERSION, resampling)))
         tables["share_ranks"].append(_labelled(name, ranks(judgement, activities, INVERSION, resampling)))
     checks = {name: self_check(judgement, corrected, seed=resampling.seed) for name, judgement in judgements.items()}
-    found = verdicts(checks, {name: corrected(judgement).estimate for name, judgement in judgements.items()}, missing)
+    found = verdicts(
+        checks, {name: corrected(judgement).estimate for name, judgement in judgements.items()}, missing, unexplained
+    )
     tables["self_check"] = [_labelled(name, found.loc[[name]]) for name in found.index]
     empty = pd.DataFrame(columns=["judge", "space"])
     return {name: pd.concat(frames, ignore_index=True) if frames else empty for name, frames in tables.items()}
@@ -63,7 +80,10 @@ def _labelled(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(
-    checks: Mapping[str, SelfCheck], estimates: Mapping[str, np.ndarray], missing: Mapping[str, str]
+    checks: Mapping[str, SelfCheck],
+    estimates: Mapping[str, np.ndarray],
+    missing: Mapping[str, str],
+    unexplained: Mapping[str, float],
 ) -> pd.DataFrame:
     """One row per judge.
 
@@ -74,13 +94,15 @@ def verdicts(
         Its shares of each activity.
     missing : mapping of judge to str
         Judges that say nothing, and why.
+    unexplained : mapping of judge to float
+        Share of the neutral images that no group explains, of judges that can tell.
 
     Returns
     -------
     DataFrame
         Indexed by judge: mae (mean absolute error of an activity's shares), mae_high (its upper limit), mae_blind
         (the error of equal shares), bias (of the group with the largest), coverage, shift (doubt about neutral images
-        relative to marked ones), difference (largest difference of an overall share from that of the leading judge;
+        relative to marked ones), unexplained, difference (largest difference of an overall share from that of the leading judge;
         missing for that judge, and for all if none leads), leads, verdict, note (why it fails).
     """
     leader = best_judge(checks)
@@ -94,6 +116,7 @@ def verdicts(
             "bias": np.nan if np.isnan(check.bias).all() else check.bias[np.nanargmax(np.abs(check.bias))],
             "coverage": check.coverage,
             "shift": check.shift,
+            "unexplained": unexplained.get(judge, np.nan),
             "difference": np.nan if leading is None or judge == leader else _difference(estimates[judge], leading),
             "leads": judge == leader,
             "verdict": check.verdict,

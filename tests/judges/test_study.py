@@ -1,0 +1,38 @@
+"""The judges of a study in one table: who leads, how far the others are from it, and who says nothing."""
+
+import numpy as np
+import pytest
+
+from tests.judges.worlds import World, simulate
+from untold.judges.study import share_tables
+from untold.statistics.resampling import Resampling
+
+FAST = Resampling(200, 199, 0.95, seed=1)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    judges = {
+        "probe@resnet50": simulate(World(accuracy=0.9, activities=24, seeds=8), np.random.default_rng(0)).judgement,
+        "probe@dino": simulate(World(accuracy=0.98, activities=24, seeds=8), np.random.default_rng(0)).judgement,
+    }
+    ids = [f"activity-{i:02}" for i in range(24)]
+    return share_tables(judges, {"zero_shot@clip_image": "no text"}, {"probe@dino": 0.07}, ids, ["home"] * 24, FAST)
+
+
+def test_the_judge_with_the_smallest_error_leads(tables):
+    checks = tables["self_check"].set_index(["judge", "space"])
+    assert checks.index.tolist() == [("probe", "resnet50"), ("probe", "dino"), ("zero_shot", "clip_image")]
+    assert checks["leads"].tolist() == [False, True, False]
+    assert checks["mae"].iloc[0] > checks["mae"].iloc[1]
+    assert checks.loc[("zero_shot", "clip_image"), ["verdict", "note"]].tolist() == ["fails", "no text"]
+    assert checks["unexplained"].isna().tolist() == [True, False, True]
+
+
+def test_the_difference_is_that_of_the_overall_shares(tables):
+    rows = tables["shares"].query("level == 'activity' and estimator == 'inversion'")
+    means = rows.groupby(["space", "group"])["estimate"].mean().unstack("space")
+    apart = (means["resnet50"] - means["dino"]).abs().max()
+    checks = tables["self_check"].set_index("space")
+    assert checks.loc["resnet50", "difference"] == pytest.approx(apart)
+    assert np.isnan(checks.loc["dino", "difference"])
