@@ -687,7 +687,7 @@ SHARES = (
             Column(
                 "unexplained",
                 "share",
-                description="share of the neutral images that are unlike the marked images of every group (probes only)",
+                description="share of neutral images that are unlike the marked images of every group (probes only)",
             ),
             Column(
                 "difference", "share", description="largest difference of an overall share from the leading judge's"

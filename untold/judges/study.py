@@ -102,8 +102,8 @@ def verdicts(
     DataFrame
         Indexed by judge: mae (mean absolute error of an activity's shares), mae_high (its upper limit), mae_blind
         (the error of equal shares), bias (of the group with the largest), coverage, shift (doubt about neutral images
-        relative to marked ones), unexplained, difference (largest difference of an overall share from that of the leading judge;
-        missing for that judge, and for all if none leads), leads, verdict, note (why it fails).
+        relative to marked ones), unexplained, difference (largest difference of an overall share from that of the
+        leading judge; missing for that judge, and for all if none leads), leads, verdict, note (why it fails).
     """
     leader = best_judge(checks)
     leading = None if leader is None else estimates[leader]
