@@ -145,7 +145,8 @@ def test_with_a_perfect_judge_shares_shrink_like_a_beta_binomial():
     mean, variance = counts.mean() / 10, (counts / 10).var(ddof=1)
     between = (variance - mean * (1 - mean) / 10) / 0.9
     prior = mean * (1 - mean) / between - 1
-    assert table["shrunken"].to_numpy() == pytest.approx((counts + prior * mean) / (10 + prior), abs=0.015)
+    error = table["shrunken"].to_numpy() - (counts + prior * mean) / (10 + prior)
+    assert np.abs(error).max() < 0.03 and abs(error.mean()) < 0.002
     assert np.corrcoef(table["rank"], -counts)[0, 1] > 0.99
 
 
