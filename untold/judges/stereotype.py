@@ -239,7 +239,11 @@ def _deviation_limits(
     rng = np.random.default_rng([resampling.seed, 3])
     count, k = int(compared.sum()), inversion.groups
     shares = Variance(inversion, compared[None], np.eye(k)).plausible[0]
-    possible_variance = shares * (1 - shares)
+    largest = shares * (1 - shares)
+    # The largest possible variance is as uncertain as the mean shares: in few activities a rare group may not be seen.
+    first, last = set_intervals(inversion, compared[None], np.eye(k), SAMPLE, resampling.confidence)
+    ends = np.stack([first[0] * (1 - first[0]), last[0] * (1 - last[0])])
+    highest = np.where((first[0] <= 0.5) & (last[0] >= 0.5), 0.25, ends.max(0))
     excess = excess_squares(inversion)[compared]
     observed = excess.mean(0)
     # Of activities: what pictures and the judge add to the squares. Normal, because each is a mean over pictures.
@@ -256,7 +260,7 @@ def _deviation_limits(
     # All groups together: the mean over groups, in the same relative units.
     simulated = np.concatenate([simulated, simulated.mean(-1, keepdims=True)], axis=-1)
     observed = np.append(observed, observed.mean())
-    scale = np.append(possible_variance, possible_variance.mean())
+    scale, least, most = (np.append(value, value.mean()) for value in (largest, ends.min(0), highest))
     above, below = (simulated >= observed).mean(1), (simulated <= observed).mean(1)
     tail = (1 - resampling.confidence) / 2
     low = np.array([_first_above(np.maximum.accumulate(column), tail) for column in above.T])
@@ -265,8 +269,8 @@ def _deviation_limits(
     estimate = np.clip(observed, 0, scale)
     return (
         np.sqrt(estimate),
-        np.sqrt(np.minimum(low * scale, estimate)),
-        np.sqrt(np.maximum(high * scale, estimate)),
+        np.sqrt(np.minimum(low * least, estimate)),
+        np.sqrt(np.maximum(high * most, estimate)),
     )
 
 
