@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.judges.worlds import World, simulate
+from untold.judges.judgement import Judgement
 from untold.judges.study import share_tables
 from untold.statistics.resampling import Resampling
 
@@ -36,3 +37,22 @@ def test_the_difference_is_that_of_the_overall_shares(tables):
     checks = tables["self_check"].set_index("space")
     assert checks.loc["resnet50", "difference"] == pytest.approx(apart)
     assert np.isnan(checks.loc["dino", "difference"])
+
+
+def test_a_judge_that_says_nothing_of_the_last_activity_still_counts():
+    whole = simulate(World(accuracy=0.98, activities=24, seeds=8), np.random.default_rng(0)).judgement
+    marked, neutral = whole.marked_activity < 23, whole.neutral_activity < 23
+    less = Judgement(
+        groups=whole.groups,
+        neutral=whole.neutral[neutral],
+        neutral_activity=whole.neutral_activity[neutral],
+        marked=whole.marked[marked],
+        marked_activity=whole.marked_activity[marked],
+        marked_seed=whole.marked_seed[marked],
+        truth=whole.truth[marked],
+    )
+    ids = [f"activity-{i:02}" for i in range(24)]
+    made = share_tables({"probe@dino": whole, "probe@latents": less}, {}, {}, ids, ["home"] * 24, FAST)
+    said = made["shares"].query("level == 'activity'").groupby("space")["activity_id"].nunique()
+    assert said.to_dict() == {"dino": 24, "latents": 23}
+    assert made["self_check"].set_index("leads").loc[False, "difference"] == pytest.approx(0, abs=1e-9)

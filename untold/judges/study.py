@@ -60,15 +60,18 @@ def share_tables(
         return ActivityShares(*intervals(inversion, hindrance, each, THESE, resampling.confidence)[:3])
 
     tables: dict[str, list[pd.DataFrame]] = {"shares": [], "lean": [], "stereotype": [], "share_ranks": []}
+    checks, estimates = {}, {}
     for name, judgement in judgements.items():
-        tables["shares"].append(_labelled(name, shares(judgement, activities, categories, resampling)))
+        # The last activities have no number if the judge says nothing about them.
+        ids, kinds = activities[: judgement.activities], categories[: judgement.activities]
+        tables["shares"].append(_labelled(name, shares(judgement, ids, kinds, resampling)))
         tables["lean"].append(_labelled(name, lean(judgement, INVERSION, resampling)))
         tables["stereotype"].append(_labelled(name, stereotype(judgement, INVERSION, resampling)))
-        tables["share_ranks"].append(_labelled(name, ranks(judgement, activities, INVERSION, resampling)))
-    checks = {name: self_check(judgement, corrected, seed=resampling.seed) for name, judgement in judgements.items()}
-    found = verdicts(
-        checks, {name: corrected(judgement).estimate for name, judgement in judgements.items()}, missing, unexplained
-    )
+        tables["share_ranks"].append(_labelled(name, ranks(judgement, ids, INVERSION, resampling)))
+        checks[name] = self_check(judgement, corrected, seed=resampling.seed)
+        estimates[name] = np.full((len(activities), len(judgement.groups)), np.nan)
+        estimates[name][: judgement.activities] = corrected(judgement).estimate
+    found = verdicts(checks, estimates, missing, unexplained)
     tables["self_check"] = [_labelled(name, found.loc[[name]]) for name in found.index]
     empty = pd.DataFrame(columns=["judge", "space"])
     return {name: pd.concat(frames, ignore_index=True) if frames else empty for name, frames in tables.items()}
