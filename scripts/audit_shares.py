@@ -12,7 +12,6 @@ from untold.judges.depicted import audit_error, depicted_shares, generator_error
 from untold.judges.judgement import pictures_of
 from untold.miniature.world import read_world
 from untold.statistics.resampling import Resampling
-from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -21,7 +20,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     dataset: str
     groups: list[str]
     world: list[str]
-    inference: Inference
+    resampling: Resampling
 
 
 def main(
@@ -33,20 +32,18 @@ def main(
     world: list[Path],
     tables: list[Path],
 ) -> None:
-    chosen = settings.inference
-    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
     neutral = pictures_of(read_table(images), settings.groups).query("role == 'neutral'")
     seen = read_table(depicted).drop(columns="activity_id").merge(neutral[["key", "activity_id"]], on="key")
     known = read_world(world[0].parent)
     planted = known.activities.rename(columns={"id": "activity_id"}).set_index("activity_id")[settings.groups]
     age = depicted_shares(seen, "age", settings.groups)
     judged = read_csvs([shares], settings.dataset)["shares"]
-    errors = [generator_error(age, planted.loc[age.index], "age", resampling)]
+    errors = [generator_error(age, planted.loc[age.index], "age", settings.resampling)]
     for axis in ("gender", "tone"):
         shares_of = depicted_shares(seen, axis, list(known.shares[axis]))
-        errors.append(generator_error(shares_of, known.shares[axis], axis, resampling))
+        errors.append(generator_error(shares_of, known.shares[axis], axis, settings.resampling))
     frames = {
-        "audit_error": audit_error(judged, age, resampling),
+        "audit_error": audit_error(judged, age, settings.resampling),
         "generator_error": pd.concat(errors, ignore_index=True),
     }
     write_tables(

@@ -14,7 +14,6 @@ from untold.judges.probe import why_not
 from untold.judges.self_check import unexplained
 from untold.judges.study import share_tables
 from untold.statistics.resampling import Resampling
-from untold.study.schema_analysis import Inference
 
 AXIS = "group"  # the column of the manifest with the groups of the axis
 
@@ -25,19 +24,22 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     dataset: str
     groups: list[str]
     space: str | None
-    inference: Inference
+    resampling: Resampling
 
 
 def main(
     *, settings: Settings, images: list[Path], predictions: list[Path], probes: NamedFiles, tables: list[Path]
 ) -> None:
-    chosen, groups = settings.inference, settings.groups
-    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
-    pictures = pictures_of(read_table(images), groups)
+    pictures = pictures_of(read_table(images), settings.groups)
     activities = pictures.drop_duplicates("activity_id").sort_values("activity_id")
     judgements, missing, novel = read_judgements(settings, pictures, predictions, probes)
     frames = share_tables(
-        judgements, missing, novel, activities["activity_id"].tolist(), activities["category"].tolist(), resampling
+        judgements,
+        missing,
+        novel,
+        activities["activity_id"].tolist(),
+        activities["category"].tolist(),
+        settings.resampling,
     )
     head = ["dataset", "axis", "judge", "space"]
     named = {name: frame.assign(dataset=settings.dataset, axis=AXIS) for name, frame in frames.items()}

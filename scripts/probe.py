@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from scripts.cli import run
 from untold.data.parquet import read_table, write_table
-from untold.data.spaces import read_sample
+from untold.data.spaces import LARGEST, read_sample
 from untold.judges.judgement import pictures_of
 from untold.judges.probe import probe, why_not
 
@@ -27,7 +27,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, images: list[Path], vectors: list[Path], predictions: Path) -> None:
     groups = settings.groups
     pictures = pictures_of(read_table(images), groups).set_index("key")
-    keys, values = read_sample(vectors, settings.column, set(pictures.index))
+    keys, values = read_sample(vectors, settings.column, set(pictures.index), largest=LARGEST)
     pictures = pictures.loc[keys]
     group = pd.Categorical(pictures["group"], groups).codes  # -1 for neutral
     activity, seed = pictures["activity_id"].to_numpy(), pictures["seed"].to_numpy()

@@ -28,6 +28,7 @@ from scripts import (
 from untold.base.identity import digest, file_digest
 from untold.catalogue.tables import tables_of
 from untold.data.parquet import read_table, write_arrays, write_table
+from untold.statistics.resampling import Resampling
 from untold.study.schema_analysis import Clusters, Inference, Projections
 
 ACTIVITIES, SEEDS, PORTRAITS = 12, 2, 40
@@ -51,6 +52,7 @@ PROMPTS = {
 INFERENCE = Inference(
     seed=1, resamples=200, permutations=199, confidence=0.95, equivalence_margin=0.01, interval_width=0.01
 )
+RESAMPLING = Resampling(INFERENCE.resamples, INFERENCE.permutations, INFERENCE.confidence, INFERENCE.seed)
 CLUSTERS = Clusters(seed=2, k=3, k_max=3, bootstraps=2, null_sets=19, permutations=99)
 PROJECTIONS = Projections(seed=3, perplexity=10, neighbors=10, min_dist=0.1)
 
@@ -179,7 +181,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
             predictions=path,
         )
     estimate_shares.main(
-        settings=estimate_shares.Settings(dataset="people", groups=GROUPS, space="clip_image", inference=INFERENCE),
+        settings=estimate_shares.Settings(dataset="people", groups=GROUPS, space="clip_image", resampling=RESAMPLING),
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],
         probes=probes,

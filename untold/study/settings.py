@@ -83,6 +83,11 @@ def position_settings(plan: GeneratedPlan) -> Settings:
     }
 
 
+def resampling(plan: GeneratedPlan) -> Settings:
+    """The part of the inference that resampling needs."""
+    return plan.study.inference.model_dump(include={"resamples", "permutations", "confidence", "seed"})
+
+
 def probe_settings(plan: GeneratedPlan, space: str) -> Settings:
     """Of probe."""
     return {"groups": plan.groups, "column": plan.spaces[space].column, "seed": plan.study.inference.seed}
@@ -94,7 +99,7 @@ def share_settings(plan: GeneratedPlan) -> Settings:
         "dataset": plan.name,
         "groups": plan.groups,
         "space": f"{plan.texts[0]}_image" if plan.predictor else None,
-        "inference": plan.study.inference.model_dump(),
+        "resampling": resampling(plan),
     }
 
 
@@ -109,7 +114,7 @@ def share_audit_settings(plan: GeneratedPlan) -> Settings:
         "dataset": plan.name,
         "groups": plan.groups,
         "world": digests(plan.world_files),
-        "inference": plan.study.inference.model_dump(),
+        "resampling": resampling(plan),
     }
 
 
