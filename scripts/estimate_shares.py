@@ -33,14 +33,8 @@ def main(
     pictures = pictures_of(read_table(images), settings.groups)
     activities = pictures.drop_duplicates("activity_id").sort_values("activity_id")
     judgements, missing, novel = read_judgements(settings, pictures, predictions, probes)
-    frames = share_tables(
-        judgements,
-        missing,
-        novel,
-        activities["activity_id"].tolist(),
-        activities["category"].tolist(),
-        settings.resampling,
-    )
+    ids, categories = activities["activity_id"].tolist(), activities["category"].tolist()
+    frames = share_tables(judgements, missing, novel, ids, categories, settings.resampling)
     head = ["dataset", "axis", "judge", "space"]
     named = {name: frame.assign(dataset=settings.dataset, axis=AXIS) for name, frame in frames.items()}
     write_tables(tables, settings.dataset, {name: leading(frame, head) for name, frame in named.items()})
