@@ -1,21 +1,24 @@
 """The default study from its first prompt to its page, as `make` runs it."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from tests.conftest import Project, copy_tree
+from tests.conftest import Project, built_once, copy_tree
 
-# One worker runs the study, and all tests that read it.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("default")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def default(tmp_path_factory) -> Project:
-    folder = tmp_path_factory.mktemp("default") / "project"
-    copy_tree(folder, without=("docs/", "tests/"))
-    project = Project(folder, "config")
-    project.snakemake()
-    return project
+    """The finished study, run once for all workers."""
+    return Project(built_once(tmp_path_factory, "default", run_default) / "project", "config")
+
+
+def run_default(folder: Path) -> None:
+    copy_tree(folder / "project", without=("docs/", "tests/"))
+    Project(folder / "project", "config").snakemake()
 
 
 def table(project: Project, name: str) -> pd.DataFrame:
