@@ -1,11 +1,11 @@
-"""The default study from its first prompt to its page, as `make` runs it."""
+"""Test the default study from prompts to page, as `make` runs it."""
 
 import pandas as pd
 import pytest
 
 from tests.conftest import Project, copy_tree
 
-# One worker runs the study, and all tests that read it.
+# One worker runs the study and all tests that read it.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("default")]
 
 
@@ -36,12 +36,12 @@ def test_it_ends_with_page_tables_and_figures(default):
 
 
 def test_the_audit_recovers_the_planted_bias(default):
-    """docs/miniature.md, what it must show: rho of at least 0.9 for one estimator of the young-minus-older share."""
+    """The goal of docs/miniature.md: rho of at least 0.9 for one estimator of the young-minus-older share."""
     found = table(default, "recovery")
     rho = found[(found["quantity"] == "spearman") & (found["group"] == "young-older")].set_index("estimator")
     assert rho.loc["zero-shot counts", "n"] == 48
     assert rho.loc["zero-shot counts", "estimate"] >= 0.9
-    # And the page can say which do not: who is most alike is asked of four images for each activity.
+    # The page can also name the estimators that do not: the nearest group uses only four images per activity.
     assert rho.loc["nearest group", "estimate"].max() < rho.loc["zero-shot counts", "estimate"]
 
 
@@ -51,7 +51,7 @@ def test_marked_images_show_the_group_they_were_asked_for(default):
 
 
 def made(project: Project) -> dict[str, bytes]:
-    """Tables, manifests and figures."""
+    """Return the content of tables, manifests and figures."""
     patterns = ("tables/*.csv", "*/images/*.parquet", "figures/*")
     found = {path for pattern in patterns for path in project.results.glob(pattern)}
     return {path.relative_to(project.results).as_posix(): path.read_bytes() for path in sorted(found)}
@@ -69,7 +69,7 @@ def made(project: Project) -> dict[str, bytes]:
     ids=["nepal", "newfoundland", "posix", "turkish"],
 )
 def test_it_is_the_same_wherever_and_whenever_it_runs(default, tmp_path, surroundings):
-    """With the first run, five: equal tables, manifests and figures, byte for byte."""
+    """Together with the first run, five runs produce the same tables, manifests and figures, byte for byte."""
     copy_tree(tmp_path / "elsewhere", without=("docs/", "tests/"))
     project = Project(tmp_path / "elsewhere", "config")
     project.snakemake(**surroundings)
