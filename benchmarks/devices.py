@@ -1,9 +1,9 @@
-"""How much pictures and vectors differ between devices: the tolerance of "the same pictures every time".
+"""Measure how much images and vectors differ between devices: the tolerance of "the same pictures every time".
 
-Run ``python -m benchmarks.devices`` in the root of the repository: the default study's model makes the same images on
-this CPU, there with one thread and with the instructions of older processors, and in both profiles on the GPU where
-there is one. Each way has a process of its own, for libraries choose their instructions once. The pictures are embedded
-on the device that made them.
+Run ``python -m benchmarks.devices`` in the root of the repository. The model of the default study generates the same
+images on this CPU, again with one thread, and with the instruction sets of older processors. If there is a GPU, both
+profiles also run on it. Each variant runs in its own process, because libraries choose their instructions only once.
+The images are embedded on the device that generated them.
 """
 
 import os
@@ -28,7 +28,7 @@ STUDY = Path("config/config.yaml")
 CPU = {"CUDA_VISIBLE_DEVICES": ""}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 SSE4 = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
-# What each way changes in the environment, and the profile. The first is what the others are compared with.
+# Environment variables and profile of each variant. The first variant is the baseline of the comparison.
 WAYS = {
     "CPU": (CPU, "reference"),
     "CPU again": (CPU, "reference"),
@@ -43,7 +43,7 @@ app = cyclopts.App()
 
 @app.command
 def make(out: Path, *, images: int, profile: str) -> None:
-    """Make and embed the images, and write the arrays to a file."""
+    """Generate and embed the images, and write the arrays to a file."""
     torch.set_flush_denormal(True)
     study = parse_study(yaml.safe_load(STUDY.read_text()), str(STUDY))
     people = study.datasets["people"]
@@ -67,7 +67,7 @@ def compare(*, images: int = 64) -> None:
     Parameters
     ----------
     images
-        Images that each way makes.
+        Number of images per variant.
     """
     ways = WAYS | (ON_GPU if torch.cuda.is_available() else {})
     found = {}
@@ -89,7 +89,7 @@ def compare(*, images: int = 64) -> None:
     for way, arrays in found.items():
         pixels = np.abs(arrays["image"].astype(int) - base["image"])
         latents = np.abs(arrays["latents"].astype(np.float32) - base["latents"].astype(np.float32))
-        # 1 - cosine, which float32 would drown in rounding if it were computed as such.
+        # This equals 1 - cosine; computed directly, it would be lost in float32 rounding.
         apart = [((unit(arrays[name]) - unit(base[name])) ** 2).sum(1).max() / 2 for name in encoders]
         print(
             f"| {way} | {(pixels.max((1, 2, 3)) == 0).mean():.0%} | {pixels.mean():.4f}, {pixels.max()} "

@@ -1,13 +1,14 @@
-"""Time embedding on a CPU: ours against one image at a time, and against the way of the original study.
+"""Time embedding on a CPU: this workflow against one image at a time and against the method of the original study.
 
-Run ``python -m benchmarks.embedding`` in the root of the repository: CLIP ViT-B/32, DINO ViT-S/16 and ResNet-50 in full
-size with random weights (they time like trained ones; nothing is downloaded), from 768-pixel PNG files. Then vectors in
-Parquet, ours against ``list<float>`` with the defaults. Goals of docs/performance.md.
+Run ``python -m benchmarks.embedding`` in the root of the repository. It embeds 768-pixel PNG files with full-size CLIP
+ViT-B/32, DINO ViT-S/16 and ResNet-50 with random weights, which take the same time as trained ones and need no
+download. It then compares this workflow's Parquet files of vectors with ``list<float>`` columns written with the
+default settings. The goals are in docs/performance.md.
 
-The original study's way, after its published notebook (hunsao/embeddings-age-bias-analysis): transformers, one image at
-a time; DINO and its preprocessing loaded for every image and again for every pair of the split product; ResNet-50 and
-the split product's DINO run on both images of each of a quadruplet's three pairs; the latents by encoding the image,
-reduced to 224 pixels, with SDXL's VAE.
+The method of the original study follows its published notebook (hunsao/embeddings-age-bias-analysis). It uses
+transformers and processes one image at a time. It loads DINO and its preprocessing for every image, and again for every
+pair of the split product. It runs ResNet-50 and the DINO of the split product on both images of each of the three pairs
+of a quadruplet. It obtains latents by resizing the image to 224 pixels and encoding it with SDXL's VAE.
 """
 
 import os
@@ -54,7 +55,7 @@ BATCH = 128
 
 
 def load(folder: Path, dtype: str) -> dict[str, ImageEncoder]:
-    """The three full-size encoders; their weights are made when they are not there."""
+    """Load the three full-size encoders, and create their weights if they do not exist."""
     if not folder.exists():
         save_clip(folder / "clip", open_clip.get_model_config("ViT-B-32-quickgelu"))
         save_timm(folder / "dino", "vit_small_patch16_224", 224, {})
@@ -70,7 +71,7 @@ def load(folder: Path, dtype: str) -> dict[str, ImageEncoder]:
 
 
 def pictures(folder: Path, count: int) -> list[Path]:
-    """Images like photographs to a PNG decoder: smooth shapes under a little noise."""
+    """Write images that cost a PNG decoder as much as photographs: smooth shapes with a little noise."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     paths = []
@@ -84,7 +85,7 @@ def pictures(folder: Path, count: int) -> list[Path]:
 
 
 def ours(encoders: dict[str, ImageEncoder], paths: list[Path]) -> dict[str, np.ndarray]:
-    """What the jobs of the workflow do: one after the other, in batches, decoded by threads ahead of the model."""
+    """Embed as the workflow's jobs do: one encoder after the other, in batches, with threads that decode ahead."""
     look = partial(decode, max_pixels=2**26)
     return {
         name: np.concatenate([batch["vector"] for batch in encoder.embed(paths, look)])
@@ -93,7 +94,7 @@ def ours(encoders: dict[str, ImageEncoder], paths: list[Path]) -> dict[str, np.n
 
 
 def one_at_a_time(encoders: dict[str, ImageEncoder], paths: list[Path]) -> None:
-    """Every image on its own, decoded by every model for itself."""
+    """Embed every image separately, decoding it again for every model."""
     for path in paths:
         for encoder in encoders.values():
             with Image.open(path) as image, torch.inference_mode():
@@ -101,7 +102,7 @@ def one_at_a_time(encoders: dict[str, ImageEncoder], paths: list[Path]) -> None:
 
 
 class Original:
-    """The original study's models, and what it does with a quadruplet of images."""
+    """The models of the original study and its processing of a quadruplet of images."""
 
     def __init__(self, folder: Path) -> None:
         self.dino = folder / "dino-vits16"
@@ -115,14 +116,14 @@ class Original:
         self.vae = full_vae().eval()
 
     def tokens(self, *images: Image.Image) -> list[torch.Tensor]:
-        """DINO's tokens of one image or of a pair, by a model that is loaded for them."""
+        """Compute DINO's tokens of one image or of a pair, loading the model for each call."""
         processor = ViTImageProcessor.from_pretrained(self.dino)
         pixels = [processor(images=image, return_tensors="pt").pixel_values for image in images]
         model = ViTModel.from_pretrained(self.dino, add_pooling_layer=False).eval()
         return [model(each).last_hidden_state for each in pixels]
 
     def embed(self, paths: list[Path], *, latents: bool) -> None:
-        """Everything that the quadruplets' similarities are computed from, the neutral image first in each."""
+        """Compute everything that the similarities of quadruplets need; the neutral image comes first in each."""
         for start in range(0, len(paths), 4):
             images = [Image.open(path).convert("RGB") for path in paths[start : start + 4]]
             pairs = [(images[0], other) for other in images[1:]]
@@ -148,7 +149,7 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> Iterator[float]:
 
 
 def parquet(folder: Path) -> None:
-    """Size and time to read of a study's vectors, both ways."""
+    """Compare the size and the reading time of a study's vectors in both formats."""
     vectors = unit(np.random.default_rng(0).normal(size=(50_000, 512)).astype(np.float32))
     keys = [f"{number:064x}" for number in range(len(vectors))]
     plain, own = folder / "plain.parquet", folder / "ours.parquet"
@@ -182,11 +183,11 @@ def main(*, images: int = 96, quadruplets: int = 2, rounds: int = 3) -> None:
     Parameters
     ----------
     images
-        Images embedded in our way; one at a time, a quarter of them.
+        Number of images embedded as in the workflow; a quarter of them are also embedded one at a time.
     quadruplets
-        Quadruplets of images embedded in the original study's way.
+        Number of quadruplets embedded with the method of the original study.
     rounds
-        How often every way is timed, in turn; the best round counts.
+        Number of timings of every variant, in turn; the fastest counts.
     """
     torch.set_flush_denormal(True)
     disable_progress_bar()

@@ -1,8 +1,8 @@
-"""The explorer of the page with many points: milliseconds from an event to the frame after the one that shows it.
+"""Time the page's explorer with many points: milliseconds from an event to the frame after the one that shows it.
 
-Run ``python -m benchmarks.explorer`` in the root of the repository; it needs Chromium. It writes a page of simulated
-images (four groups, twenty seeds, as many activities as it takes), opens it without a GPU and moves the pointer, zooms
-and filters. Two frames of a 60 Hz screen are 33 ms: the smallest that can be measured.
+Run ``python -m benchmarks.explorer`` in the root of the repository; it needs Chromium. It writes a page with simulated
+images (four groups, twenty seeds, and as many activities as needed), opens it without a GPU, moves the pointer, zooms
+and filters. The smallest measurable time is 33 ms, which is two frames of a 60 Hz screen.
 """
 
 import shutil
@@ -42,7 +42,7 @@ TIMES = """async ([action, repeats]) => {
 
 
 def points(folder: Path, images: int) -> None:
-    """The manifest of so many images, their similarities, and maps in which they lie anywhere."""
+    """Simulate the manifest of a number of images, their similarities, and maps with random positions."""
     rng = np.random.default_rng(0)
     for number in range(24):
         draw(folder / f"{number}.png", "#b9bec6", number)

@@ -1,8 +1,8 @@
-"""Time the statistics: against a Python double loop, and at the size of a full study.
+"""Time the statistical inference: against a Python double loop, and at the size of a full study.
 
-Run ``OMP_NUM_THREADS=2 python -m benchmarks.inference`` in the root of the repository. Goals: 100 times the double
-loop at 2 000 images and 10 000 resamples; 512 activities x 4 groups x 16 seeds x 8 spaces with 10 000 resamples in
-under 60 s and 2 GB.
+Run ``OMP_NUM_THREADS=2 python -m benchmarks.inference`` in the root of the repository. There are two goals: 100 times
+the speed of the double loop for 2 000 images and 10 000 resamples, and a study of 512 activities x 4 groups x 16 seeds
+x 8 spaces with 10 000 resamples in less than 60 s and 2 GB.
 """
 
 import resource
@@ -26,12 +26,12 @@ RESAMPLING = Resampling(RESAMPLES, RESAMPLES, 0.95, seed=0)
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> float:
-    """Cosine of two vectors."""
+    """Compute the cosine of two vectors."""
     return float(np.dot(x, y) / (np.linalg.norm(x) * np.linalg.norm(y)))
 
 
 def by_loops(vectors: np.ndarray, activities: list[str]) -> tuple[float, ...]:
-    """Floor, ceiling and the ceiling's percentile interval, a pair and a draw at a time."""
+    """Compute floor, ceiling and the percentile interval of the ceiling, one pair and one resample at a time."""
     same: dict[str, list[float]] = {}
     different, pairs = 0.0, 0
     for i, first in enumerate(vectors):
@@ -55,7 +55,7 @@ def by_loops(vectors: np.ndarray, activities: list[str]) -> tuple[float, ...]:
 
 
 def by_sums(vectors: np.ndarray, activities: list[str]) -> tuple[float, ...]:
-    """The same by group sums and one matrix product, with the BCa interval."""
+    """Compute floor, ceiling and the BCa interval of the ceiling from group sums and one matrix product."""
     sums = ReferenceSums("neutral")
     seeds = pd.Series(activities).groupby(activities).cumcount().to_numpy()
     sums.add(vectors, activities, ["neutral"] * len(activities), seeds)
@@ -64,7 +64,7 @@ def by_sums(vectors: np.ndarray, activities: list[str]) -> tuple[float, ...]:
 
 
 def compare_with_loops() -> None:
-    """2 000 images: 500 activities x 4 seeds of 512 numbers."""
+    """Compare both implementations on 2 000 images: 500 activities x 4 seeds, with 512-dimensional vectors."""
     rng = np.random.default_rng(0)
     activities = np.repeat([f"a{i:03d}" for i in range(500)], 4).tolist()
     vectors = 1 + np.repeat(rng.normal(size=(500, 512)), 4, axis=0) + rng.normal(size=(2000, 512))
@@ -84,7 +84,7 @@ def compare_with_loops() -> None:
 
 
 def study(activities: int = 512, seeds: int = 16, spaces: int = 8) -> pd.DataFrame:
-    """A similarity table with a gap, activities and seeds that differ, and a placebo."""
+    """Simulate a similarity table with a gap, differences between activities and seeds, and a placebo."""
     rng = np.random.default_rng(1)
     groups = [*GROUPS, "placebo_a"]
     shape = (spaces, activities, seeds, len(groups))
@@ -100,7 +100,7 @@ def study(activities: int = 512, seeds: int = 16, spaces: int = 8) -> pd.DataFra
 
 
 def predictions(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
-    """Zero-shot age probabilities of every image."""
+    """Simulate the zero-shot age probabilities of every image."""
     rng = np.random.default_rng(2)
     names = ["activity_id", "seed", "group"]
     levels = [[f"a{i:03d}" for i in range(activities)], range(seeds), ["neutral", *GROUPS]]
@@ -112,7 +112,7 @@ def predictions(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
 
 
 def age_similarity(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
-    """Similarity of neutral to seven ages."""
+    """Simulate the similarity of the neutral image to seven ages."""
     rng = np.random.default_rng(3)
     names = ["activity_id", "seed", "age"]
     levels = [[f"a{i:03d}" for i in range(activities)], range(seeds), range(20, 81, 10)]
@@ -122,7 +122,7 @@ def age_similarity(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
 
 
 def full_study() -> None:
-    """Every table of the study."""
+    """Compute every table of a full study."""
     similarity, images, ages = study(), predictions(), age_similarity()
     print(f"{len(similarity)} similarities, {RESAMPLES} resamples and permutations")
     steps: dict[str, Callable[[], object]] = {

@@ -1,10 +1,10 @@
-"""A study of hundreds of thousands of images without its images: time and memory of every stage after embedding.
+"""Measure the time and memory of every stage after embedding, for studies of up to hundreds of thousands of images.
 
 Run ``python -m benchmarks.scale 2000 20000 200000`` in the root of the repository. For each number of images it writes
-the manifests, latents and vectors that synthesis and embedding would have left (500 activities, 4 groups, as many seeds
-as it takes; CLIP, DINO and ResNet-50 in their full widths, latents of 768-pixel images), and lets Snakemake run the
-study from there on two cores: the real rules, scripts and settings. Every figure counts real work; only the numbers in
-the vectors are drawn. 200 000 images need 20 GB of disk.
+the manifests, latents and vectors that synthesis and embedding would have produced (500 activities, 4 groups and as
+many seeds as needed; vectors of CLIP, DINO and ResNet-50 at full width, and latents of 768-pixel images). Snakemake
+then runs the rest of the study on two cores with the real rules, scripts and settings. All measured work is real; only
+the values of the vectors are random. 200 000 images need 20 GB of disk.
 """
 
 import os
@@ -42,7 +42,7 @@ LIMITS = "limits at 200 000 images: 8 GB, 30 minutes, planned in 15 s"
 
 
 def configuration(images: int) -> dict:
-    """The default study on all activities, without what needs a model in the analysis."""
+    """Return the default study on all activities, without the analyses that need a model."""
     values = yaml.safe_load(Path("config/config.yaml").read_text())
     people = values["datasets"]["people"]
     people["activities"] = {"file": "config/activities.csv", "miniature": False, "limit": ACTIVITIES}
@@ -52,12 +52,12 @@ def configuration(images: int) -> dict:
         people.pop(key, None)
     values["datasets"] = {"people": people}
     values["encoders"]["dino"]["tokens"] = False
-    values["clusters"]["permutations"] = 99  # of 200 000 images each takes the time of all of a small study
+    values["clusters"]["permutations"] = 99  # one permutation of 200 000 images takes as long as all of a small study
     return values
 
 
 def fake(folder: Path, values: dict) -> None:
-    """What prompts, synthesis and embedding would have written, by shard and in this order."""
+    """Write the files of prompts, synthesis and embedding by shard, in this order."""
     plan = Plan(parse_study(values, "benchmarks/scale.py"))
     settings = plan.study.datasets["people"]
     results = folder / values["results"] / "people"
@@ -99,7 +99,7 @@ def fake(folder: Path, values: dict) -> None:
 
 
 def vectors(rows: pd.DataFrame, space: str, width: int, pool: np.ndarray) -> np.ndarray:
-    """A common direction, one of the activity, one of the group, the noise of activity and seed, and an image's own."""
+    """Draw vectors as sums of a common direction and of activity, group, activity-by-seed and image effects."""
     place = rows["activity_id"] + "/" + rows["seed"].astype(str)
     parts = [
         (2.0, pd.Series("all", rows.index)),
@@ -117,7 +117,7 @@ def vectors(rows: pd.DataFrame, space: str, width: int, pool: np.ndarray) -> np.
 
 
 class Memory(threading.Thread):
-    """The largest resident memory that a job of each rule ever had, as the kernel keeps it."""
+    """Peak resident memory of the jobs of each rule, as reported by the kernel."""
 
     def __init__(self, folder: Path):
         super().__init__(daemon=True)
@@ -132,13 +132,13 @@ class Memory(threading.Thread):
                         peak = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text())
                         name = rule[1].decode()
                         self.peaks[name] = max(self.peaks[name], int(peak[1]) * 1024 / 1e9)
-                except (OSError, TypeError):  # it ended meanwhile
+                except (OSError, TypeError):  # the process has ended in the meantime
                     continue
             time.sleep(0.25)
 
 
 def snakemake(folder: Path, *arguments: str) -> float:
-    """Seconds that a run took."""
+    """Run Snakemake and return the wall time in seconds."""
     command = [sys.executable, "-m", "snakemake", "--configfile", "scale.yaml", "--cores", "2", *arguments]
     begun = time.perf_counter()
     with (folder / "run.log").open("w") as log:
@@ -149,7 +149,7 @@ def snakemake(folder: Path, *arguments: str) -> float:
 
 
 def project(folder: Path, values: dict) -> None:
-    """A folder with this configuration and links to everything else."""
+    """Create a folder with the given configuration and links to everything else."""
     folder.mkdir(parents=True)
     for name in (
         "Snakefile",
@@ -167,7 +167,7 @@ def project(folder: Path, values: dict) -> None:
 
 
 def measured(folder: Path) -> pd.DataFrame:
-    """What Snakemake measured of each job, and its rule: the first name below the folder."""
+    """Read Snakemake's benchmark of each job with its rule, which is the first name below the folder."""
     files = sorted(folder.rglob("*.tsv"))
     rules = [path.relative_to(folder).parts[0].removesuffix(".tsv") for path in files]
     tables = [pd.read_csv(path, sep="\t", na_values="-") for path in files]
@@ -175,7 +175,7 @@ def measured(folder: Path) -> pd.DataFrame:
 
 
 def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Run one study; time and memory by stage, and what concerns the whole."""
+    """Run one study, and return its time and memory by stage and the totals."""
     values = configuration(images)
     project(folder, values)
     whole = {"planning": snakemake(folder, "--dry-run", "--quiet", "all")}
@@ -185,7 +185,7 @@ def study(images: int, folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     whole["disk, GB"] = sum(f.stat().st_size for f in (folder / "results").rglob("*.parquet")) / 1e9
     memory = Memory(folder)
     memory.start()
-    # What was written here has no history in Snakemake; its time stamps say that it is up to date.
+    # Snakemake has no metadata for the files written here; their timestamps mark them as up to date.
     whole["analysis"] = snakemake(folder, "--rerun-triggers", "mtime", "--", "all")
     memory.running = False
     memory.join()
@@ -205,9 +205,9 @@ def main(images: list[int], *, keep: Annotated[Path | None, cyclopts.Parameter()
     Parameters
     ----------
     images
-        Sizes; multiples of 2 000.
+        Sizes of the studies; multiples of 2 000.
     keep
-        Folder for the studies; a temporary one when left out.
+        Folder for the studies; a temporary folder by default.
     """
     place = keep or Path(tempfile.mkdtemp())
     found = {}

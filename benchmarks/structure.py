@@ -1,7 +1,7 @@
-"""Structure of 200 000 images x 512 dimensions: time and memory of every step, on synthetic vectors.
+"""Measure the time and memory of every step of the structure analysis on 200 000 synthetic vectors of 512 dimensions.
 
-Run ``python -m benchmarks.structure`` in the root of the repository. It prints wall and processor time of each step,
-and fails when the whole takes more than 8 GB or 15 minutes.
+Run ``python -m benchmarks.structure`` in the root of the repository. It prints the wall and CPU time of each step, and
+fails if the whole takes more than 8 GB or 15 minutes.
 """
 
 import os
@@ -20,7 +20,7 @@ LIMIT_GB, LIMIT_MINUTES = 8, 15
 
 
 def synthetic(n: int, d: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Vectors like CLIP's: a common direction, 25 unequal kinds of low rank, noise, and a few near-copies."""
+    """Simulate vectors like those of CLIP: a common direction, 25 unequal low-rank kinds, noise and near-copies."""
     rng = np.random.default_rng(seed)
     kind = rng.choice(25, n, p=rng.dirichlet(np.full(25, 3)))
     basis = rng.normal(size=(60, d)).astype(np.float32) / np.sqrt(d)
@@ -40,7 +40,7 @@ def synthetic(n: int, d: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def peak_gb() -> float:
-    """Highest resident memory of this process so far."""
+    """Return the peak resident memory of this process so far, in GB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 

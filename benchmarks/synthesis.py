@@ -1,10 +1,10 @@
-"""Time synthesis: the original study's way against the two profiles, side by side in one run.
+"""Time synthesis: the method of the original study against both profiles, side by side in one run.
 
-Run ``python -m benchmarks.synthesis --device cuda`` in the root of the repository: SDXL's full architecture with
-random weights (they time like trained ones; nothing is downloaded; 7 GB of disk). ``--device cpu`` does the same with
-the embedded miniature, or with ``--architecture sdxl`` in full size (20 GB of memory, and patience). Steady state: the
-model is loaded, compiled and warm, prompts are embedded; denoising, decoding and writing count. Goals are in
-docs/performance.md.
+Run ``python -m benchmarks.synthesis --device cuda`` in the root of the repository. It uses SDXL's full architecture
+with random weights, which take the same time as trained ones, need no download and take 7 GB of disk. ``--device cpu``
+uses the embedded miniature, or full-size SDXL with ``--architecture sdxl`` (slow, and needs 20 GB of memory). Times are
+for the steady state: the model is loaded, compiled and warm, and the prompts are embedded. They include denoising,
+decoding and writing. The goals are in docs/performance.md.
 """
 
 import json
@@ -42,7 +42,7 @@ from untold.synthesis.store import Store
 
 MINIATURE = Path("resources/miniature/sdxl")
 IDENTITY = {"model": "benchmark", "vae": None}
-# The prompts of the study; with random weights the words do not matter.
+# The prompts of the study; the words do not matter with random weights.
 PROMPTS = Prompts(
     neutral="An ultra realistic portrait photo of a person {activity}",
     groups={
@@ -56,14 +56,14 @@ PROMPTS = Prompts(
 
 @dataclass
 class Timing:
-    """One way of making images."""
+    """Timing of one method of synthesis."""
 
     way: str
     images: int
-    seconds: float  # of making, decoding and writing ``images`` in the steady state
-    start: float  # seconds until the first image could be made: load, compile, embed prompts
-    idle: float | None  # share of the time that encoding and writing cost
-    memory: float | None  # GiB of GPU memory at most
+    seconds: float  # to generate, decode and write ``images`` in the steady state
+    start: float  # seconds of preparation: loading, compiling, embedding the prompts and the first batch
+    idle: float | None  # share of the time spent on encoding and writing
+    memory: float | None  # peak GPU memory in GiB
     pictures: dict[Request, np.ndarray]
 
     @property
@@ -73,7 +73,7 @@ class Timing:
 
 
 def full_vae() -> AutoencoderKL:
-    """SDXL's VAE in full size with random weights."""
+    """Build SDXL's full-size VAE with random weights."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -85,11 +85,11 @@ def full_vae() -> AutoencoderKL:
 
 
 def full_size(folder: Path) -> Path:
-    """SDXL base's architecture with random weights, in float16; the VAE that decodes in float16 in ``vae_fast``."""
+    """Save SDXL base with random float16 weights; ``vae_fast`` holds a VAE that can decode in float16."""
     if (folder / "model_index.json").is_file():
         return folder
     torch.manual_seed(0)
-    # Made where they are used: on a CPU the random numbers alone take minutes.
+    # Created on the device that uses them: on a CPU, drawing the random numbers alone takes minutes.
     with sampler.device():
         unet = UNet2DConditionModel(
             sample_size=128,
@@ -145,7 +145,7 @@ def full_size(folder: Path) -> Path:
 
 
 def original(folder: Path, settings: Synthesis, requests: list[Request], out: Path) -> Timing:
-    """The original study's way: float32, one prompt at a time, everything that saves memory, saved in the loop."""
+    """Time the method of the original study: float32, one prompt at a time, all memory savings, saving in the loop."""
     begun = time.perf_counter()
     pipe = DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
@@ -186,12 +186,12 @@ def original(folder: Path, settings: Synthesis, requests: list[Request], out: Pa
 def ours(
     folder: Path, vae: Path | None, settings: Synthesis, prompts: pd.DataFrame, out: Path
 ) -> tuple[Timing, sampler.Sampler]:
-    """One of our profiles: the code that a shard job runs."""
+    """Time one of the workflow's profiles with the code that a shard job runs."""
     requests = requests_of(prompts)
     begun = time.perf_counter()
     model = sampler.Sampler(folder, vae, settings, None)
     model.prepare(requests)
-    list(model.run(requests[: model.batch_size]))  # compiles and warms
+    list(model.run(requests[: model.batch_size]))  # compiles and warms up
     start = _since(begun)
     _reset()
     begun = time.perf_counter()
@@ -202,17 +202,17 @@ def ours(
     shard = fill_shard(prompts, Store(out), recipes, unwritten[0].latents.shape, lambda: model)
     seconds = _since(begun)
     if rejected := shard.counts["rejected"]:
-        print(f"{rejected} images of {settings.profile} were rejected: random weights; they were made all the same")
+        print(f"{rejected} images of {settings.profile} were rejected (random weights); the timing includes them")
     pictures = {request: sample.image for request, sample in zip(requests, unwritten, strict=True) if not sample.reason}
     way = f"{settings.profile}: {model.facts['dtype']}, batch {model.batch_size}"
     way += ", compiled" if model.facts["compiled"] else ""
-    # On a CPU denoising and writing share the cores: nothing idles.
+    # On a CPU, denoising and writing share the cores, so nothing is idle.
     idle = 1 - min(1.0, bare / seconds) if torch.cuda.is_available() else None
     return Timing(way, len(requests), seconds, start, idle, _memory(), pictures), model
 
 
 def flops(model: sampler.Sampler, request: Request) -> float:
-    """Floating-point operations of one image: denoising and decoding, counted on the eager modules."""
+    """Count the floating-point operations of one image, denoising and decoding, on the eager modules."""
     model.batch_size = 1
     pipe = model.pipe
     pipe.unet = getattr(pipe.unet, "_orig_mod", pipe.unet)
@@ -222,7 +222,7 @@ def flops(model: sampler.Sampler, request: Request) -> float:
 
 
 def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
-    """FLOP per second of a large matrix product: what the device can do at most."""
+    """Measure the FLOP/s of a large matrix product, as the upper limit of the device."""
     size = 8192 if on.type == "cuda" else 2048
     a = torch.randn(size, size, device=on, dtype=kind)
     best = 0.0
@@ -235,13 +235,13 @@ def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
 
 
 def cooking(wording: Prompts, images: int) -> pd.DataFrame:
-    """So many prompts of one activity, a quadruplet for each seed."""
+    """Write prompts of one activity for a number of images, with a quadruplet for each seed."""
     activity = [Activity(id="cooking", activity="cooking", category="x", miniature=True)]
     return write_prompts(activity, wording, range(-(-images // 4)), [], "paired").to_pandas().iloc[:images]
 
 
 def requests_of(prompts: pd.DataFrame) -> list[Request]:
-    """The images that a table of prompts asks for."""
+    """Return the image requests of a table of prompts."""
     return [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
 
 
@@ -261,14 +261,14 @@ def _memory() -> float | None:
 
 
 def machine() -> str:
-    """The GPU's name, or the CPU's and how many threads compute."""
+    """Return the name of the GPU, or the name of the CPU and its number of threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{processor()}, {torch.get_num_threads()} threads"
 
 
 def processor() -> str:
-    """The CPU's name, where the system tells."""
+    """Return the name of the CPU if the system reports it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "a CPU")
 
@@ -295,20 +295,20 @@ def main(
     Parameters
     ----------
     images, originals
-        Images timed per profile, and in the original way.
+        Number of images timed per profile, and with the method of the original study.
     size
-        Pixels; 768 for SDXL, 64 for the miniature.
+        Side in pixels; 768 for SDXL and 64 for the miniature by default.
     batch
-        Batch size; chosen by memory when left out.
+        Batch size; chosen from the free memory by default.
     architecture
-        SDXL's in full size with random weights, or the embedded miniature; when left out, by the device.
+        Full-size SDXL with random weights, or the embedded miniature; chosen by the device by default.
     model
-        Another model's folder, such as the trained one.
+        Folder of another model, such as the trained one.
     keep
-        Folder for the random weights, to use them again; a temporary one when left out.
+        Folder in which to keep the random weights for reuse; a temporary folder by default.
     """
     if (device == "cuda") != torch.cuda.is_available():
-        raise SystemExit("--device cuda needs a GPU; with --device cpu hide it: CUDA_VISIBLE_DEVICES= ")
+        raise SystemExit("--device cuda needs a GPU; for --device cpu, hide the GPU with CUDA_VISIBLE_DEVICES= ")
     scratch = Path(tempfile.mkdtemp())
     full = (architecture or ("sdxl" if device == "cuda" else "miniature")) == "sdxl"
     folder = model or (full_size(keep or scratch / "sdxl") if full else MINIATURE)

@@ -1,4 +1,4 @@
-"""Studies that several tests share: a tiny one that Snakemake has run, and a simulated one."""
+"""Shared fixtures: a tiny study that Snakemake has run, and a simulated study."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @dataclass
 class Project:
-    """A copy of the project with a configuration and results of its own."""
+    """Copy of the project with its own configuration and results."""
 
     folder: Path
     study: str = "tiny"
@@ -69,7 +69,7 @@ class Project:
         return done.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """Run Snakemake beside the test, in a process group of its own, so that it can die with all its jobs."""
+        """Start Snakemake in the background, in its own process group, so that it can be killed with all its jobs."""
         with self.log.open("w") as log:
             return subprocess.Popen(
                 self.command(*arguments),
@@ -82,11 +82,11 @@ class Project:
 
     @property
     def log(self) -> Path:
-        """What a started run printed."""
+        """Return the output of a started run."""
         return self.folder / "run.log"
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """Jobs that a dry run announces, by rule."""
+        """Return the number of jobs of each rule in a dry run."""
         text = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in text:
             return {}
@@ -94,20 +94,20 @@ class Project:
         return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)\s*$", table, re.MULTILINE)}
 
     def tables(self) -> dict[str, bytes]:
-        """Content of every table that people read."""
+        """Return the content of every CSV table."""
         return {path.name: path.read_bytes() for path in sorted((self.results / "tables").glob("*.csv"))}
 
     def store(self) -> set[str]:
-        """Names of the images in the store."""
+        """Return the names of the images in the store."""
         return {path.name for path in (self.results / "store").rglob("*.png")}
 
     def copy(self, folder: Path) -> "Project":
-        """The same state elsewhere, time stamps kept."""
+        """Copy the project to another folder, preserving timestamps."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder, self.study)
 
 
-# What is left of a finished study when a stage and all that follows it has yet to run.
+# The results of a finished study that exist before a stage and all later stages have run.
 KEPT = {
     "report": ("store", "people", "faces", "tables", "provenance"),
     "analysis": ("store", "*/prompts", "*/images", "*/latents", "*/rejects", "*/embeddings", "*/tokens"),
@@ -117,7 +117,7 @@ KEPT = {
 
 
 def unfinished(finished: Project, folder: Path, stage: str) -> Project:
-    """A copy of the finished study as it is before a stage: Snakemake forgives missing files that nothing asks for."""
+    """Copy the finished study in its state before a stage; Snakemake accepts missing files that no job needs."""
     project = finished.copy(folder)
     kept = {path for pattern in KEPT[stage] for path in project.results.glob(pattern)}
     for path in sorted(project.results.rglob("*")):
@@ -127,7 +127,7 @@ def unfinished(finished: Project, folder: Path, stage: str) -> Project:
 
 
 def copy_tree(folder: Path, without: tuple[str, ...]) -> None:
-    """The project's own files as they are in the working tree, but for some folders."""
+    """Copy the project's own files from the working tree, except for some folders."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -141,7 +141,7 @@ def copy_tree(folder: Path, without: tuple[str, ...]) -> None:
 
 
 def new_project(folder: Path, weights: Path) -> Project:
-    """The project with a tiny configuration and models of its own."""
+    """Create a copy of the project with a tiny configuration and its own models."""
     copy_tree(folder, without=("resources/", "docs/", "tests/"))
     shutil.copytree(weights, folder / "weights")
     values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -161,28 +161,28 @@ def new_project(folder: Path, weights: Path) -> Project:
     return project
 
 
-# How long an example takes is the machine's business.
+# The time of an example depends on the machine, so there is no deadline.
 hypothesis.settings.register_profile("untold", deadline=None)
 hypothesis.settings.load_profile("untold")
 
 
 @pytest.fixture(autouse=True)
 def denormals():
-    """Scripts flush denormals for the whole process; hypothesis refuses to draw floats then."""
+    """Restore denormals, which scripts flush for the whole process; hypothesis refuses to draw floats without them."""
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """A folder that every worker of a test run shares; the first that asks for it builds it, the others wait."""
+    """Return a folder shared by all workers of a test run; the first worker builds it, and the others wait."""
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, done = shared / name, shared / f"{name}.done"
     with open(shared / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # what a failed attempt left
+            shutil.rmtree(folder, ignore_errors=True)  # left by a failed attempt
             folder.mkdir()
             build(folder)
             done.touch()
@@ -191,7 +191,7 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory) -> Path:
-    """Results of a simulated study with hostile names; tests copy them before they change anything."""
+    """Provide the results of a simulated study with hostile names; tests copy them before changing anything."""
     from tests.simulated import study
 
     return built_once(tmp_path_factory, "simulated", study) / "results"
@@ -199,7 +199,7 @@ def simulated(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
-    """Models of the real classes with random weights, and a folder of labelled pictures."""
+    """Provide models of the real classes with random weights, and a folder of labelled images."""
     return built_once(tmp_path_factory, "weights", make_tiny_weights)
 
 
@@ -224,13 +224,13 @@ def make_tiny_weights(folder: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path, tiny_weights) -> Project:
-    """A project that has not run yet."""
+    """Provide a project that has not run yet."""
     return new_project(tmp_path / "project", tiny_weights)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, tiny_weights) -> Project:
-    """A project whose tiny study has run; tests copy it before they change anything."""
+    """Provide a project whose tiny study has run; tests copy it before changing anything."""
 
     def run(folder: Path) -> None:
         new_project(folder / "project", tiny_weights).snakemake("all")

@@ -1,4 +1,4 @@
-"""Photographs for tests: parts of those that scikit-learn and Matplotlib bring along."""
+"""Photographs for tests: crops of those that scikit-learn and Matplotlib contain."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_image
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write JPEG files, no two alike: parts of a temple, of a flower and of a portrait in turn.
+    """Write distinct JPEG files: crops of a temple, of a flower and of a portrait in turn.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
     Returns
     -------
     list of Path
-        In the order of their names; 4 to 3, 280 to 480 pixels wide.
+        Sorted by name. The aspect ratio is 4:3 and the width 280 to 480 pixels.
     """
     whole = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
     whole.append(Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB"))

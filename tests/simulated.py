@@ -1,4 +1,4 @@
-"""A small finished study without a model: the scripts run on simulated pictures, vectors and predictions."""
+"""A small finished study without a model: scripts run on simulated images, vectors and predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ from untold.study.schema_analysis import Clusters, Inference, Projections
 ACTIVITIES, SEEDS, PORTRAITS = 12, 2, 40
 GROUPS = ["young", "middle", "older"]
 PAIRS = [("young", "older"), ("young", "middle"), ("middle", "older")]
-PLACE = {"young": 1.0, "middle": 0.2, "older": -1.0}  # of a group on the axis of age
+PLACE = {"young": 1.0, "middle": 0.2, "older": -1.0}  # position of each group on the age axis
 TONES = {"young": "#ffd166", "middle": "#ef8354", "older": "#9d8ec7"}
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -56,7 +56,7 @@ RESAMPLING = Resampling(INFERENCE.resamples, INFERENCE.permutations, INFERENCE.c
 CLUSTERS = Clusters(seed=2, k=3, k_max=3, bootstraps=2, null_sets=19, permutations=99)
 PROJECTIONS = Projections(seed=3, perplexity=10, neighbors=10, min_dist=0.1)
 
-# Of a space its folder, the column of its vectors and what their keys are, as the plan of a study says it.
+# The folder of each space, the column of its vectors and the name of their keys, as in the plan of a study.
 PEOPLE_SPACES = {
     "clip_image": ("embeddings/clip", "vector", "key"),
     "dino": ("embeddings/dino", "vector", "key"),
@@ -69,7 +69,7 @@ SHARD = "0000-of-0001.parquet"
 
 
 def study(root: Path) -> Path:
-    """Write ``results`` below ``root``: all that figures, page and exports read, with hostile names in it."""
+    """Write ``results`` below ``root`` with everything that figures, page and exports read, and with hostile names."""
     results = root / "results"
     people(results, np.random.default_rng(0))
     faces(results, np.random.default_rng(1))
@@ -77,7 +77,7 @@ def study(root: Path) -> Path:
 
 
 def people(results: Path, rng: np.random.Generator) -> None:
-    """A generated dataset whose neutral person is young in the first half of the activities."""
+    """Simulate a generated dataset whose neutral person is young in the first half of the activities."""
     folder = results / "people"
     kinds = ["sleep and rest", "household tasks", "artistic activities", "exercise and sports"]
     titles = [*HOSTILE, *(f"activity number {number}" for number in range(len(HOSTILE), ACTIVITIES))]
@@ -104,7 +104,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
     texts = images.drop_duplicates("prompt_key")
     for name, table, key, strength, seed in (
         ("clip", images, "key", 0.5, 0),
-        ("clip_text", texts, "prompt_key", 0.5, 0),  # of one seed: images and prompts share a space
+        ("clip_text", texts, "prompt_key", 0.5, 0),  # the seed of clip, because images and prompts share a space
         ("dino", images, "key", 0.4, 1),
         ("resnet50", images, "key", 0.2, 2),
     ):
@@ -191,7 +191,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
 
 
 def faces(results: Path, rng: np.random.Generator) -> None:
-    """A labelled folder whose classifier errs more on women."""
+    """Simulate a labelled folder whose classifier makes more errors on women."""
     folder = results / "faces"
     rows = [
         {
@@ -243,7 +243,7 @@ def structure(
     attributes: list[str],
     predicted: dict[str, tuple[str, str]],
 ) -> None:
-    """Maps and clusters of every space, what is in the clusters, and what could not be used."""
+    """Run the scripts for maps, clusters, their composition and the rejected images."""
     folder, predictions = results / dataset, [results / dataset / "predictions" / "clip.parquet"]
     manifests, everyone = [folder / "images" / SHARD], {"attributes": attributes, "predicted": predicted}
     for space, (place, column, key) in spaces.items():
@@ -301,17 +301,17 @@ def structure(
 
 
 def tables(results: Path, dataset: str, names: Iterable[str]) -> list[Path]:
-    """The files of some tables."""
+    """Return the files of some tables."""
     return [results / "tables" / f"{dataset}-{name}.csv" for name in names]
 
 
 def table_files(results: Path, dataset: str, **names: str) -> dict[str, Path]:
-    """The same, each under the script's word for it."""
+    """Return the files of some tables by the script's name for each."""
     return dict(zip(names, tables(results, dataset, names.values()), strict=True))
 
 
 def pictured(results: Path, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """A manifest: a picture is drawn for every row."""
+    """Draw an image for every row, and return the manifest."""
     paths = [results / "store" / f"{digest([dataset, number])[:16]}.png" for number in range(len(rows))]
     for number, (path, group) in enumerate(zip(paths, rows["group"], strict=True)):
         draw(path, TONES.get(group, "#b9bec6"), number)
@@ -325,7 +325,7 @@ def pictured(results: Path, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(path: Path, tone: str, number: int, side: int = 64) -> None:
-    """A head and an object: enough to tell groups and images apart."""
+    """Draw a head and an object, which suffice to distinguish groups and images."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", (side, side), (236, 239 - number % 20, 232))
     pen = ImageDraw.Draw(image)
@@ -337,7 +337,7 @@ def draw(path: Path, tone: str, number: int, side: int = 64) -> None:
 
 
 def embedded(images: pd.DataFrame, place: pd.Series, strength: float, dim: int, rng: np.random.Generator) -> np.ndarray:
-    """Vectors of what the activity shows, what the seed adds to it, the person's age in one direction, and noise."""
+    """Simulate vectors as the sum of activity effect, seed effect, age of the person in one direction, and noise."""
     scenes, seeds = images["activity_id"].factorize()[0], images["noise_seed"].factorize()[0]
     scene, age = rng.normal(size=(ACTIVITIES, dim))[scenes], rng.normal(size=dim)
     chance = 0.3 * rng.normal(size=(len(seeds), dim))[seeds] + 0.1 * rng.normal(size=(len(images), dim))
@@ -347,7 +347,7 @@ def embedded(images: pd.DataFrame, place: pd.Series, strength: float, dim: int, 
 def classified(
     keys: pd.Series, shown: np.ndarray, labels: Sequence[str], attribute: str, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Probabilities of a classifier that is almost sure of what an image shows."""
+    """Simulate the probabilities of a classifier that is almost certain about each image."""
     spread = 0.1 * rng.dirichlet([0.4] * len(labels), len(keys))
     frames = [
         pd.DataFrame({"key": keys, "label": label, "probability": spread[:, i] + 0.9 * (shown == label)})

@@ -1,4 +1,4 @@
-"""A real SLURM cluster of one node on this machine: munge, controller and node daemon, without accounting."""
+"""A real SLURM cluster with one node on this machine: munge, controller and node daemon, without accounting."""
 
 import contextlib
 import os
@@ -18,9 +18,9 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 
 
 def why_not() -> str | None:
-    """What keeps a cluster from being started here; None where it can be."""
+    """Return the reason why a cluster cannot be started here, or None if it can."""
     if os.geteuid():
-        return "the daemons of SLURM need root"
+        return "the SLURM daemons need root"
     os.environ["PATH"] += ":/usr/sbin"
     if missing := [name for name in (*DAEMONS, "sbatch") if not shutil.which(name)]:
         return f"{', '.join(missing)} not installed (Debian: slurm-wlm, munge)"
@@ -36,10 +36,10 @@ def free_port() -> int:
 
 
 class Cluster:
-    """Partitions ``cpu`` and ``gpu`` on one node with four cores or more, whatever the machine has.
+    """Cluster with the partitions ``cpu`` and ``gpu`` on one node that declares at least four cores on any machine.
 
-    The node declares two devices as GPUs (``/dev/zero`` and ``/dev/full``), so that a job that asks for a GPU is
-    scheduled and gets its CUDA_VISIBLE_DEVICES as it would on a real one. Memory is declared, not measured.
+    The node declares two devices as GPUs (``/dev/zero`` and ``/dev/full``), so that a job that requests a GPU is
+    scheduled and gets its CUDA_VISIBLE_DEVICES as on a real cluster. Memory is declared, not measured.
     """
 
     def __init__(self, folder: Path):
@@ -58,7 +58,7 @@ class Cluster:
         gres.write_text("Name=gpu File=/dev/zero\nName=gpu File=/dev/full\n")
         CONFIGURATION.parent.mkdir(parents=True, exist_ok=True)
         CONFIGURATION.write_text(MARK + self._configuration())
-        # Where SLURM looks for it: beside slurm.conf.
+        # SLURM expects this file in the folder of slurm.conf.
         shutil.copy(gres, CONFIGURATION.with_name("gres.conf"))
         munge = [f"--{name}-file={self.folder / 'munge'}.{name}" for name in ("pid", "log", "seed")]
         self._spawn(
@@ -105,7 +105,7 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
         self.processes[name] = subprocess.Popen([name, *arguments], stdout=log, stderr=log, start_new_session=True)
 
     def start_node(self) -> None:
-        """Start the node's daemon and wait until the controller gives it work."""
+        """Start the daemon of the node and wait until the controller can schedule jobs on it."""
         self._spawn("slurmd", "-D")
         wait_for(lambda: self._state() in ("idle", "mixed", "allocated"), "the node to be ready")
 
@@ -114,18 +114,18 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
         return shown.stdout.strip()
 
     def jobs(self) -> list[dict[str, str]]:
-        """Every job that the controller remembers, as it describes it."""
+        """Return every job that the controller remembers, as the controller describes it."""
         shown = subprocess.run(["scontrol", "-o", "show", "jobs"], capture_output=True, text=True, check=False)
         return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in shown.stdout.splitlines() if "JobId" in line]
 
     def of_rule(self, rule: str) -> list[dict[str, str]]:
-        """The jobs of one rule; Snakemake's plugin names it in the comment."""
+        """Return the jobs of one rule, which Snakemake's plugin names in the comment."""
         return [job for job in self.jobs() if job.get("Comment", "").startswith(f"rule_{rule}_wildcards")]
 
     def kill_node(self) -> None:
-        """What a node that loses power does: its daemon and everything that it started are gone at once.
+        """Simulate the power loss of a node by killing its daemon and everything that it started at once.
 
-        Returns when the controller has noticed, and taken the node's jobs back.
+        Return when the controller has noticed it and requeued the jobs of the node.
         """
         self.processes["slurmd"].kill()
         self.processes["slurmd"].wait()
@@ -135,7 +135,7 @@ PartitionName=gpu Nodes={self.host} MaxTime=INFINITE State=UP OverSubscribe=NO
         wait_for(lambda: "down" in self._state(), "the controller to miss the node")
 
     def _started_by_node(self) -> list[int]:
-        """Step daemons, of which nobody else starts any here, and the processes of jobs."""
+        """Return the step daemons, which only this cluster starts here, and the processes of jobs."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The packages import downward only, and their ``__init__.py`` hides nothing from the tracking of code."""
+"""Test that packages import downward only, and that no ``__init__.py`` hides code from code tracking."""
 
 import ast
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# What each package may import, besides itself. It is the order of docs/design.md.
+# The packages that each package may import besides itself, in the order of docs/design.md.
 ALLOWED = {
     "base": set(),
     "catalogue": set(),
@@ -26,13 +26,13 @@ MODULES = sorted((ROOT / "untold").rglob("*.py"))
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """Packages of ours that a module imports, anywhere in it."""
+    """Return the project's own packages that a module imports anywhere in its code."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are absolute, so that they can be read and tracked"
+            assert not node.level, "imports must be absolute, so that they can be read and tracked"
             names.add(node.module)
     return {name.split(".")[1] for name in names if name.startswith("untold.")}
 
@@ -59,13 +59,13 @@ def test_what_is_allowed_has_no_cycle():
 def test_packages_are_rooms_without_shortcuts(path):
     docstring, *rest = ast.parse(path.read_text()).body
     assert isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
-    # Every job imports the package itself, so it loads nothing until a person calls `open_study`.
+    # Every job imports the package itself, so it must load nothing until a user calls `open_study`.
     allowed = ["typing", "TYPE_CHECKING", "open_study"] if path.parent.name == "untold" else []
     assert [name for node in rest for name in named(node)] == allowed
 
 
 def named(node: ast.stmt) -> list[str]:
-    """What a statement imports, defines or, for an ``if``, asks for."""
+    """Return the names that a statement imports or defines, or the condition of an ``if``."""
     if isinstance(node, ast.If):
         return [node.test.attr]
     return [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else [node.name]
@@ -75,7 +75,7 @@ FORBIDDEN = {
     "catalogue": {"pandas", "torch", "pyarrow", "matplotlib", "scipy", "sklearn", "numpy"},
     # Planning runs in every Snakemake process and every SLURM job.
     "study": {"pandas", "torch", "pyarrow", "matplotlib", "scipy", "sklearn", "numpy"},
-    # The science knows neither files nor figures.
+    # The scientific packages use neither files nor figures.
     "statistics": {"pyarrow", "matplotlib", "torch", "pathlib"},
     "similarity": {"pyarrow", "matplotlib", "torch", "pathlib"},
     "judges": {"pyarrow", "matplotlib", "torch", "pathlib"},
@@ -99,7 +99,7 @@ def test_the_library_knows_nothing_of_snakemake():
 
 
 def test_texts_load_no_matplotlib():
-    """A page, a table or a headline names a space without drawing it."""
+    """Pages, tables and headlines need the names of spaces but not the plotting library."""
     for name in ("wording", "numbers", "tables", "headline", "page"):
         tree = ast.parse((ROOT / "untold" / "report" / f"{name}.py").read_text())
         froms = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

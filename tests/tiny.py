@@ -1,4 +1,4 @@
-"""Text-to-image models of the real classes, a few hundred kilobytes, with random weights."""
+"""Text-to-image models of the real classes with random weights and a size of a few hundred kilobytes."""
 
 import json
 from pathlib import Path
@@ -27,19 +27,19 @@ from transformers import (
     T5Tokenizer,
 )
 
-LENGTH = 64  # tokens per prompt; a token is a character
+LENGTH = 64  # tokens per prompt; each token is a character
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
 def tiny_sdxl(folder: Path, seed: int = 0) -> Path:
-    """Write a directory that ``StableDiffusionXLPipeline.from_pretrained`` loads; images of 8-pixel latents.
+    """Write a folder that ``StableDiffusionXLPipeline.from_pretrained`` loads, for images with 8-pixel latents.
 
     Parameters
     ----------
     folder : Path
         Created.
     seed : int
-        Of the weights; equal seeds give equal files.
+        Seed of the weights; equal seeds give equal files.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -64,7 +64,7 @@ def tiny_sdxl(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_sd(folder: Path, seed: int = 0) -> Path:
-    """The same for ``StableDiffusionPipeline``: one text encoder, another scheduler."""
+    """Write a folder for ``StableDiffusionPipeline``, with one text encoder and another scheduler."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipeline = StableDiffusionPipeline(
@@ -82,7 +82,7 @@ def tiny_sd(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_sd3(folder: Path, seed: int = 0) -> Path:
-    """The same for ``StableDiffusion3Pipeline``: a transformer, three text encoders, flow matching."""
+    """Write a folder for ``StableDiffusion3Pipeline``, with a transformer, three text encoders and flow matching."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipeline = StableDiffusion3Pipeline(
@@ -113,7 +113,7 @@ def tiny_sd3(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_flux(folder: Path, seed: int = 0) -> Path:
-    """The same for ``FluxPipeline``: latents packed into tokens, no negative prompt by default."""
+    """Write a folder for ``FluxPipeline``, with latents packed into tokens and no negative prompt by default."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipeline = FluxPipeline(
@@ -191,9 +191,9 @@ def _text_config(projection_dim: int = 16) -> CLIPTextConfig:
 
 
 def tokenizer(folder: Path, length: int = LENGTH) -> CLIPTokenizer:
-    """CLIP's byte-level tokenizer without merges, for texts of ``length`` tokens: a character is a token."""
+    """Build CLIP's byte-level tokenizer without merges for ``length`` tokens, so that each character is a token."""
     folder.mkdir(parents=True, exist_ok=True)
-    # The printable stand-ins of the 256 bytes, as in GPT-2: bytes without a glyph are shifted beyond 255.
+    # Printable characters represent the 256 bytes, as in GPT-2: bytes without a glyph are shifted beyond 255.
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = [chr(byte) for byte in shown] + [chr(256 + i) for i in range(256 - len(shown))]
     tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]

@@ -1,4 +1,4 @@
-"""Encoders of the real libraries with random weights, a few megabytes, in the folders that the workflow reads."""
+"""Encoders of the real libraries with random weights and a few megabytes, in the folder format of the workflow."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,12 @@ NORMALISE = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.
 
 
 def tiny_clip(folder: Path, quick_gelu: bool = False) -> Path:
-    """An open_clip model of 16 dimensions."""
+    """Write an open_clip model with 16-dimensional vectors."""
     return save_clip(folder, CLIP | ({"quick_gelu": True} if quick_gelu else {}))
 
 
 def save_clip(folder: Path, model: dict) -> Path:
-    """Random weights for an open_clip configuration."""
+    """Save random weights for an open_clip configuration."""
     folder.mkdir(parents=True)
     config = {"model_cfg": model, "preprocess_cfg": NORMALISE}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
@@ -33,19 +33,19 @@ def save_clip(folder: Path, model: dict) -> Path:
 
 
 def tiny_dino(folder: Path) -> Path:
-    """A vision transformer with 4 x 4 patches and a class token."""
+    """Write a vision transformer with 4 x 4 patches and a class token."""
     arguments = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
     return save_timm(folder, "vit_small_patch16_224", 32, arguments)
 
 
 def tiny_resnet(folder: Path) -> Path:
-    """A residual network of 64 dimensions."""
+    """Write a residual network with 64-dimensional vectors."""
     arguments = {"layers": [1, 1, 1, 1], "channels": [8, 16, 32, 64]}
     return save_timm(folder, "resnet18", 32, arguments)
 
 
 def save_timm(folder: Path, architecture: str, size: int, arguments: dict) -> Path:
-    """Random weights for a timm architecture."""
+    """Save random weights for a timm architecture."""
     folder.mkdir(parents=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

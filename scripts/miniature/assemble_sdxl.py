@@ -1,4 +1,4 @@
-"""Put the trained parts together as a directory that ``StableDiffusionXLPipeline`` loads, in float16."""
+"""Assemble the trained parts into a float16 folder that ``StableDiffusionXLPipeline`` can load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from untold.miniature.world import read_world, vocabulary
 
 
 def main(world: Path, vae: Path, denoiser: Path, sdxl: Path) -> None:
-    """Read the autoencoder folder and the denoiser's weights; save the pipeline to ``sdxl``."""
+    """Read the autoencoder folder and the weights of the denoiser, and save the pipeline to ``sdxl``."""
     tokenizer = build_tokenizer(vocabulary(read_world(world)))
     parts = build_denoiser(tokenizer)
     parts.load_state_dict(torch.load(denoiser, weights_only=True))
@@ -26,7 +26,7 @@ def main(world: Path, vae: Path, denoiser: Path, sdxl: Path) -> None:
         tokenizer_2=tokenizer,
         unet=parts["unet"],
         scheduler=build_scheduler(),
-        force_zeros_for_empty_prompt=False,  # the empty caption was trained as itself
+        force_zeros_for_empty_prompt=False,  # training used the real embedding of the empty caption
         add_watermarker=False,
     )
     pipeline.to(torch.float16).save_pretrained(sdxl, safe_serialization=True)

@@ -10,7 +10,7 @@ from untold.miniature.world import draw_sprites
 
 
 def main(world: Path, font: Path, sprites: Path) -> None:
-    """Read the emoji of ``world.csv``; save the sheet."""
+    """Read the emoji from ``world.csv`` and save the sprite sheet."""
     sheet = draw_sprites(font, pd.read_csv(world)["emoji"].tolist())
     with atomic(sprites) as part:
         sheet.save(part, optimize=True)

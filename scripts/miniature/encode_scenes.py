@@ -1,4 +1,4 @@
-"""Encode scenes of every face with every object, once, for the training of the UNet."""
+"""Encode scenes of every face with every object once, for the training of the UNet."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from untold.miniature.world import AGES, GENDERS, TONES, World, draw, read_world
 
 @torch.no_grad()
 def encode_world(world: World, vae: AutoencoderKL, variants: int, seed: int) -> Tensor:
-    """Scaled latents of every face with every object.
+    """Compute the scaled latents of every face with every object.
 
     Returns
     -------
     Tensor of shape (ages, genders, tones, activities, variants, 4, 8, 8), float16
-        Balanced, so that drawing attributes from the planted shares and then a variant gives exactly those shares.
+        Balanced, so that drawing attributes from the planted shares and then a variant reproduces exactly those shares.
     """
     shape = (len(AGES), len(GENDERS), len(TONES), len(world.activities), variants)
     age, gender, tone, activity, _ = (part.ravel() for part in np.indices(shape))
@@ -42,7 +42,7 @@ def encode_world(world: World, vae: AutoencoderKL, variants: int, seed: int) -> 
 
 
 def main(settings: str, world: Path, vae: Path, latents: Path) -> None:
-    """Encode with the autoencoder in ``vae``; ``settings`` (JSON) holds seed and variants."""
+    """Encode with the autoencoder in ``vae``; ``settings`` (JSON) holds the seed and the number of variants."""
     chosen = json.loads(settings)
     encoder = AutoencoderKL.from_pretrained(vae).to(device()).eval()
     encoded = encode_world(read_world(world), encoder, chosen["variants"], chosen["seed"])

@@ -1,4 +1,4 @@
-"""Measure what docs/miniature.md says the miniature must show, and draw sample sheets of it."""
+"""Evaluate the miniature models against the goals of docs/miniature.md, and draw a sample sheet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from untold.miniature.world import AGES, SIZE, World, draw, read_world, sample_s
 
 
 def sample_sheet(world: World, pipeline, guidance: float, activities: np.ndarray, seed: int) -> Image.Image:
-    """Blocks of four rows (neutral, young, middle, older), sixteen columns of one activity each, same noise down."""
+    """Draw blocks of four rows (neutral, young, middle, older) and sixteen columns.
+
+    Each column shows one activity, and its four pictures share their noise.
+    """
     templates = [NEUTRAL, *MARKED.values()]
     prompts = [t.format(activity=world.activities["activity"][row]) for t in templates for row in activities]
     pictures = paint(pipeline, prompts, [seed + int(row) for row in activities] * len(templates), guidance)
@@ -35,11 +38,11 @@ def sample_sheet(world: World, pipeline, guidance: float, activities: np.ndarray
 
 
 def main(settings: str, world: Path, sdxl: Path, clip: Path, resnet: Path, evaluation: Path, samples: Path) -> None:
-    """Evaluate with ``settings`` (JSON: seed, guidance, seeds per marked prompt, neutral pictures)."""
+    """Evaluate with ``settings`` (JSON: seed, guidance, seeds per marked prompt, number of neutral pictures)."""
     chosen, truth = json.loads(settings), read_world(world)
     pipeline = load_pipeline(sdxl)
     every = np.arange(len(truth.activities))
-    some = every[::4]  # the table runs from the youngest to the oldest activity
+    some = every[::4]  # the rows run from the youngest to the oldest activity
     shares = depicted_shares(truth, pipeline, chosen["guidance"], chosen["neutral"], some)
     planted = truth.age_shares[some]
     held_out = sample_scenes(truth, np.random.default_rng(chosen["seed"]), chosen["scenes"])

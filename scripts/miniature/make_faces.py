@@ -1,4 +1,4 @@
-"""Draw the labelled faces: held-out scenes named as UTKFace names its pictures."""
+"""Draw the labelled faces: held-out scenes with file names in the format of UTKFace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_TIMESTAMP = 20261121000000000
 
 
 def main(settings: str, world: Path, faces: Path) -> None:
-    """Draw ``settings["count"]`` scenes with the shares that ``world.json`` plants in faces."""
+    """Draw ``settings["count"]`` scenes with the shares of faces in ``world.json``."""
     chosen, truth = json.loads(settings), read_world(world)
     planted = truth.shares["faces"]
     rng = np.random.default_rng(chosen["seed"])

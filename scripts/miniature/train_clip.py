@@ -1,4 +1,4 @@
-"""Train the CLIP of the miniature world contrastively, on scenes and their captions."""
+"""Train the CLIP of the miniature world contrastively on scenes and their captions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREPROCESSING = {
 
 
 def clip_config(vocabulary_size: int) -> dict:
-    """The open_clip model: a modified ResNet that reads 64 x 64 pixels and a text transformer of three layers."""
+    """Configure an open_clip model: a modified ResNet for 64 x 64 pixels and a text transformer of three layers."""
     return {
         "embed_dim": 128,
         "vision_cfg": {"image_size": SIZE, "layers": [1, 1, 1, 1], "width": 16, "head_width": 64, "patch_size": None},
@@ -39,26 +39,27 @@ def clip_config(vocabulary_size: int) -> dict:
             "width": 128,
             "heads": 4,
             "layers": 3,
-            "hf_tokenizer_name": "miniature",  # only says that the tokenizer lies beside the weights
+            "hf_tokenizer_name": "miniature",  # only indicates that the tokenizer is stored with the weights
         },
     }
 
 
 def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
-    """Train with ``settings`` (JSON) in the world of a folder; save an open_clip folder."""
+    """Train with ``settings`` (JSON) on the world in a folder, and save an open_clip folder."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
     tokenizer = build_tokenizer(vocabulary(truth))
     config = clip_config(len(tokenizer))
     model = open_clip.CLIP(**config)
-    # Contrast alone never noticed gender: neither tower had anything of it for the other to learn from. Naming the
-    # face from the image's embedding breaks the tie; the head is not exported.
+    # The contrastive loss alone never learns gender, because neither tower encodes it for the other to learn from.
+    # Classifying the face from the image embedding breaks this deadlock. The classification head is not exported.
     model.add_module("name_face", torch.nn.Linear(config["embed_dim"], len(AGES) * len(GENDERS) * len(TONES)))
     model.to(device())
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(generator.initial_seed())
-        # Objects are easily told apart; every other batch shares one, or hair styles would never be looked at.
+        # Objects are easy to distinguish. In every other batch all scenes share one, so that the model must learn the
+        # differences between faces.
         scenes, captions = sample_pairs(truth, rng, chosen["batch"], chosen["gendered"], one_activity=step % 2 == 1)
         pictures = disturb(to_tensor(draw(truth, scenes)), generator).to(device())
         texts = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids.to(device())
@@ -68,14 +69,14 @@ def main(settings: str, world: Path, checkpoint: Path, clip: Path) -> None:
             read = model.encode_text(texts, normalize=True)
         seen = torch.nn.functional.normalize(seen.float(), dim=-1)
         scores = model.logit_scale.exp().clamp(max=100) * seen @ read.float().T
-        # Captions that leave most things unsaid repeat within a batch; equal captions share their pictures.
+        # Captions with few attributes repeat within a batch; all pictures with the same caption count as matches.
         same = torch.tensor([[a == b for b in captions] for a in captions], dtype=torch.float32, device=device())
         wanted = same / same.sum(dim=1, keepdim=True)
         cross_entropy = torch.nn.functional.cross_entropy
         contrast = (cross_entropy(scores, wanted) + cross_entropy(scores.T, wanted)) / 2
         return contrast + chosen["naming"] * cross_entropy(named, torch.from_numpy(scenes.face).to(device()))
 
-    # The last weights, not their average: gender is learned late, and an average would still remember the time before.
+    # Export the last weights instead of their average, because gender is learned late and an average lags behind.
     trained, _ = train(
         model,
         loss,

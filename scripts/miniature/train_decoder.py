@@ -1,4 +1,4 @@
-"""Refine the decoder of the miniature autoencoder; the frozen encoder keeps its latents valid."""
+"""Fine-tune the decoder of the miniature autoencoder; the encoder is frozen, so existing latents stay valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from untold.miniature.world import read_world
 
 
 def main(settings: str, world: Path, start: Path, checkpoint: Path, vae: Path) -> None:
-    """Train with ``settings`` (JSON) from the autoencoder in ``start``; save it whole to ``vae``."""
+    """Train with ``settings`` (JSON) from the autoencoder in ``start``, and save the whole autoencoder to ``vae``."""
     chosen, truth = json.loads(settings), read_world(world)
     model = AutoencoderKL.from_pretrained(start).to(device())
     for part in (model.encoder, model.quant_conv):
@@ -29,7 +29,7 @@ def main(settings: str, world: Path, start: Path, checkpoint: Path, vae: Path) -
         with mixed():
             with torch.no_grad():
                 latents = model.encode(wanted).latent_dist.mean.float()
-            # The UNet's latents are never exactly those of a scene: the decoder learns to forgive.
+            # The latents of the UNet never match those of a scene exactly, so the decoder learns from noisy latents.
             noise = torch.randn(latents.shape, generator=generator).to(latents.device)
             made = model.decode(latents + spread * noise).sample
         return edge_loss(made.float(), wanted)

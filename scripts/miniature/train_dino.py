@@ -22,7 +22,7 @@ PROTOTYPES = 512
 
 
 def build_vit() -> nn.Module:
-    """A timm vision transformer: class token and 64 patches of 8 x 8 pixels."""
+    """Build a timm vision transformer with a class token and 64 patches of 8 x 8 pixels."""
     return timm.create_model(
         "vit_tiny_patch16_224",
         img_size=SIZE,
@@ -36,7 +36,7 @@ def build_vit() -> nn.Module:
 
 
 class Distiller(nn.Module):
-    """A backbone and DINO's projection head, whose last layer has unit rows (Caron et al. 2021, section 3.1)."""
+    """Backbone with DINO's projection head, whose last layer has rows of unit norm (Caron et al. 2021, section 3.1)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,13 +45,13 @@ class Distiller(nn.Module):
         self.prototypes = nn.utils.parametrizations.weight_norm(nn.Linear(64, PROTOTYPES, bias=False))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Scores of the prototypes, shape (n, PROTOTYPES)."""
+        """Compute the scores of the prototypes, shape (n, PROTOTYPES)."""
         projected = nn.functional.normalize(self.project(self.backbone(pictures)).float(), dim=-1)
         return self.prototypes(projected).float()
 
 
 class DinoLoss:
-    """Cross-entropy between a centred, sharpened teacher and the student's other views of the same scene."""
+    """Cross-entropy between the centred, sharpened teacher output and the student output for other views of a scene."""
 
     def __init__(self, student: Distiller, steps: int) -> None:
         self.student, self.steps = student, steps
@@ -60,7 +60,7 @@ class DinoLoss:
         self.centre = torch.zeros(PROTOTYPES, device=device())
 
     def __call__(self, views: list[Tensor]) -> Tensor:
-        """Loss of views (the first two are global and seen by the teacher), each of shape (n, 3, h, w)."""
+        """Compute the loss of views, each of shape (n, 3, h, w); the teacher sees only the first two, global views."""
         with torch.no_grad():
             taught = [self.teacher(view) for view in views[:2]]
             targets = [((scores - self.centre) / 0.04).softmax(dim=-1) for scores in taught]
@@ -76,19 +76,19 @@ class DinoLoss:
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
-        """Move the teacher towards the student; its momentum rises from 0.99 to 1."""
+        """Update the teacher towards the student with a momentum that increases from 0.99 to 1."""
         momentum = 1 - 0.01 * learning_rate(step, self.steps, 1.0, warmup=0)
         for slow, fast in zip(self.teacher.parameters(), self.followed, strict=True):
             slow.lerp_(fast, 1 - momentum)
 
 
 def main(settings: str, world: Path, checkpoint: Path, dino: Path) -> None:
-    """Train with ``settings`` (JSON) in the world of a folder; save the teacher's backbone as a timm folder."""
+    """Train with ``settings`` (JSON) on the world in a folder, and save the teacher's backbone as a timm folder."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
     student = Distiller().to(device())
     distil = DinoLoss(student, chosen["steps"])
-    # The teacher and its centre are trained state as much as the student: one checkpoint holds both.
+    # The teacher and its centre are part of the training state, so the checkpoint holds them with the student.
     student.add_module("teacher", distil.teacher)
     student.register_buffer("centre", distil.centre)
 

@@ -1,4 +1,4 @@
-"""Train the ResNet of the miniature world to name the object of a scene."""
+"""Train the ResNet of the miniature world to classify the object of a scene."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from untold.miniature.world import draw, read_world, sample_scenes
 
 
 def build_resnet(classes: int) -> torch.nn.Module:
-    """A timm ResNet of ten layers with narrow stages."""
+    """Build a timm ResNet of ten layers with narrow stages."""
     return timm.create_model("resnet10t", num_classes=classes, channels=(24, 48, 72, 128), stem_width=16)
 
 
 def main(settings: str, world: Path, checkpoint: Path, resnet: Path) -> None:
-    """Train with ``settings`` (JSON) in the world of a folder; save a timm folder."""
+    """Train with ``settings`` (JSON) on the world in a folder, and save a timm folder."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
     model = build_resnet(len(truth.activities)).to(device())

@@ -1,4 +1,4 @@
-"""Train the miniature SDXL: UNet and both text encoders, together, on the latents of scenes."""
+"""Train the UNet and both text encoders of the miniature SDXL jointly on the latents of scenes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from untold.miniature.world import read_world, sample_pairs, vocabulary
 
 
 def main(settings: str, world: Path, latents: Path, checkpoint: Path, denoiser: Path) -> None:
-    """Train with ``settings`` (JSON) on the ``latents`` of rule encode_scenes; save the averaged weights."""
+    """Train with ``settings`` (JSON) on the ``latents`` of rule encode_scenes, and save the averaged weights."""
     chosen, truth = json.loads(settings), read_world(world)
     encoded = load_file(latents)["latents"]
     tokenizer = build_tokenizer(vocabulary(truth))

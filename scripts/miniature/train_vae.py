@@ -17,7 +17,7 @@ from untold.miniature.world import SIZE, World, draw, read_world, sample_scenes
 
 
 def build_vae(channels: list[int]) -> AutoencoderKL:
-    """An ``AutoencoderKL`` of factor 8 with four latent channels, as SDXL's, but small."""
+    """Build a small ``AutoencoderKL`` with factor 8 and four latent channels, like that of SDXL."""
     return AutoencoderKL(
         block_out_channels=channels,
         down_block_types=["DownEncoderBlock2D"] * 4,
@@ -31,19 +31,19 @@ def build_vae(channels: list[int]) -> AutoencoderKL:
 
 
 def scene_batch(world: World, generator: torch.Generator, n: int) -> torch.Tensor:
-    """``n`` random scenes in [-1, 1], shape (n, 3, 64, 64)."""
+    """Draw ``n`` random scenes in [-1, 1], shape (n, 3, 64, 64)."""
     rng = np.random.default_rng(generator.initial_seed())
     return to_tensor(draw(world, sample_scenes(world, rng, n)))
 
 
 @torch.no_grad()
 def scaling_factor(model: AutoencoderKL, pictures: torch.Tensor) -> float:
-    """The factor that gives latents unit variance, which is what the UNet expects."""
+    """Compute the factor that gives latents the unit variance that the UNet expects."""
     return round(1 / model.encode(pictures).latent_dist.mean.std().item(), 4)
 
 
 def main(settings: str, world: Path, checkpoint: Path, vae: Path) -> None:
-    """Train with ``settings`` (JSON) in the world of a folder; save to the folder ``vae``."""
+    """Train with ``settings`` (JSON) on the world in a folder, and save to the folder ``vae``."""
     chosen, truth = json.loads(settings), read_world(world)
     torch.manual_seed(chosen["seed"])
     model = build_vae(chosen["channels"]).to(device())

@@ -1,4 +1,4 @@
-"""Jobs on one machine never share a GPU, and leave none unused."""
+"""Test that jobs on one machine never share a GPU and leave none unused."""
 
 import multiprocessing
 import os
@@ -10,12 +10,12 @@ import pytest
 from untold.base.devices import own_gpu
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE = 120  # seconds until a test that hangs fails; no passing test waits for them
+PATIENCE = 120  # seconds until a hanging test fails; a passing test never waits this long
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """Device files of three GPUs beside other files, and a folder for locks."""
+    """Create device files of three GPUs and other devices, and a folder for locks."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     for name in ("nvidia0", "nvidia1", "nvidia2", "nvidiactl", "nvidia-uvm", "null"):
@@ -29,14 +29,14 @@ def job(machine, three_at_work, used) -> None:
     with own_gpu(**machine) as device:
         assert os.environ["CUDA_VISIBLE_DEVICES"] == device
         mark = machine["locks"] / f"{device} is in use"
-        mark.touch(exist_ok=False)  # fails where another job has this GPU
+        mark.touch(exist_ok=False)  # fails if another job has this GPU
         three_at_work.wait(PATIENCE)
         mark.unlink()
     used.put(device)
 
 
 def test_every_gpu_is_used_and_none_twice_at_once(machine):
-    """Each job keeps its GPU until three jobs have one: they never do if a GPU stays unused."""
+    """Each job keeps its GPU until three jobs have one, which never happens if a GPU stays unused."""
     three_at_work, used = FORK.Barrier(3), FORK.SimpleQueue()
     jobs = [FORK.Process(target=job, args=(machine, three_at_work, used)) for _ in range(9)]
     for process in jobs:

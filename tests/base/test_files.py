@@ -1,4 +1,4 @@
-"""A file is whole or not there, whatever happens to the process that writes it."""
+"""Test atomic writes: a file is complete or absent, whatever happens to the process that writes it."""
 
 import ast
 import os
@@ -77,12 +77,12 @@ def test_two_writers_do_not_share_a_part(tmp_path):
         assert one != other
         one.write_text("one")
         other.write_text("other")
-    assert (tmp_path / "x").read_text() == "one"  # the outer block ends last
+    assert (tmp_path / "x").read_text() == "one"  # the outer block exits last
     assert names(tmp_path) == ["x"]
 
 
 def is_text_in_the_locales_encoding(call: ast.Call) -> bool:
-    """Whether a call opens, reads or writes text without saying in which encoding."""
+    """Return whether a call opens, reads or writes text without an explicit encoding."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     if name not in ("open", "read_text", "write_text") or any(word.arg == "encoding" for word in call.keywords):
         return False

@@ -1,4 +1,4 @@
-"""Identities are the same on every machine, in every order and version."""
+"""Test that identities do not depend on the machine, the order of keys or the version."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def test_the_order_of_keys_does_not_matter(value):
 
 
 def test_swapped_values_differ():
-    """Snakemake compares params as an unordered set; as one text, swapped values differ."""
+    """Snakemake compares params as an unordered set, but swapped values change a single text."""
     assert canonical_json({"steps": 20, "seeds": 4}) != canonical_json({"steps": 4, "seeds": 20})
 
 
@@ -44,7 +44,7 @@ def test_numbers_that_json_lacks_are_refused(value):
         canonical_json({"x": value})
 
 
-# These pin the identities: where one changes, every image ever made would be made again.
+# These values pin the identities: if one changed, every existing image would be generated again.
 def test_known_identities(tmp_path):
     assert digest("a") == "ac8d8342bbb2362d13f0a559a3621bb407011368895164b628a54f7fc33fc43c"
     assert noise_seed("paired", "ironing", 123) == 5625630894297384033
@@ -55,7 +55,7 @@ def test_known_identities(tmp_path):
 
 
 def test_identities_do_not_depend_on_the_process():
-    """Python's own hash changes from process to process."""
+    """Python's built-in hash differs between processes; the identities must not."""
     code = "from untold.base.identity import *; print(shard_index('é', 64), noise_seed('paired', 'x', 1))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.split() == [str(shard_index("é", 64)), str(noise_seed("paired", "x", 1))]
@@ -82,7 +82,7 @@ def test_shard_names_carry_the_count_and_sort_like_numbers():
 
 
 def test_shards_are_even():
-    """Of 6 400 activities each of 64 shards gets 100 with a standard deviation of 10."""
+    """Each of 64 shards gets 100 of 6 400 activities on average, with a standard deviation of 10."""
     counts = [0] * 64
     for number in range(6400):
         counts[shard_index(f"activity-{number}", 64)] += 1

@@ -1,4 +1,4 @@
-"""The bar of a job: on the terminal, in the log, and gone when the work is done."""
+"""Test the progress bar of a job: shown on the terminal, recorded in the log, and removed at the end."""
 
 import logging
 import os
@@ -8,13 +8,13 @@ import pytest
 
 from untold.base import progress
 
-# A file that is left to the garbage collector warns.
+# A file that the garbage collector has to close raises a warning.
 pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal of ours in place of the controlling one; yields the end that shows what is drawn."""
+    """Replace the controlling terminal by a pseudoterminal, and yield the end that receives the output."""
     shown, drawn = os.openpty()
     monkeypatch.setattr(progress, "TERMINAL", os.ttyname(drawn))
     monkeypatch.delenv("CI", raising=False)

@@ -1,4 +1,4 @@
-"""A metric takes one entry and one function: a made-up one goes through every stage that knows metrics."""
+"""Test that a metric needs only one entry and one function: an invented one passes through all stages with metrics."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def made_up(monkeypatch) -> Metric:
 
 
 def similarity(metric: str) -> pd.DataFrame:
-    """Six activities, two seeds: nearer to young than to the others."""
+    """Simulate six activities and two seeds whose neutral person is nearer to young than to the other groups."""
     rng = np.random.default_rng(0)
     rows = [
         {"activity_id": f"a{a}", "category": "c", "seed": seed, "group": group, "value": 0.9 - 0.1 * place}

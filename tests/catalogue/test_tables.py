@@ -1,4 +1,4 @@
-"""The tables that a study writes are those of the catalogue, in both directions."""
+"""Test that a study writes exactly the tables and columns of the catalogue."""
 
 import pandas as pd
 import pytest
@@ -67,7 +67,7 @@ def test_an_entry_is_consistent(name):
     assert (ROOT / "scripts" / f"{table.stage}.py").is_file()
     assert all(column.description and column.description[0] != " " for column in table.all_columns)
     if table.page:
-        # A group's columns are laid out by a function of their own.
+        # The columns of a group are laid out by a separate function.
         ends = {end for shown in table.page.columns for end in (shown.low, shown.high)}
         assert {shown.column for shown in table.page.columns} <= set(names)
         assert ends <= {*names, "", "low", "high"}

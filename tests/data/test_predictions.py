@@ -1,4 +1,4 @@
-"""Predictions beside what was asked for: the right images, and no others."""
+"""Test that predictions are joined with the requested attributes of the right images only."""
 
 import pandas as pd
 

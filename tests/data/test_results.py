@@ -1,4 +1,4 @@
-"""A finished study in a notebook: what is read is what was written, also from an installed package."""
+"""Test reading a finished study from Python: it returns what was written, also from an installed package."""
 
 import subprocess
 import sys
@@ -76,7 +76,7 @@ def test_unknown_names_are_told_with_the_known_ones(study, tmp_path):
 
 
 def test_an_installed_package_reads_a_study(simulated, tmp_path):
-    """Built from the tracked files with what is installed, without a network."""
+    """The package is built from the tracked files with the installed tools, without a network."""
     copy_tree(tmp_path / "clone", without=())
     target = tmp_path / "installed"
     tool = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation"]

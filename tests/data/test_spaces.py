@@ -1,4 +1,4 @@
-"""Samples that are the same each time, and spaces too large to be held."""
+"""Test reproducible samples, and spaces that are too large to be held in memory."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def test_images_of_an_activity_and_seed_are_drawn_together_and_evenly():
     drawn = table[table["key"].isin(sample(table, "key", 1500))]
     assert 1490 < len(drawn) <= 1500
     assert (drawn.groupby(["activity_id", "seed"]).size() == 3).all()
-    # 500 of 2 000 draws over 10 seeds: about 50 each.
+    # With 500 of 2 000 draws over 10 seeds, each gets about 50.
     assert drawn.groupby("seed").size().between(60, 250).all()
 
 
@@ -47,7 +47,7 @@ def test_prompts_are_drawn_one_by_one():
 
 @pytest.fixture
 def space(tmp_path):
-    """Two files of vectors in tight groups of ten, and their manifest."""
+    """Write two files of vectors in tight groups of ten, and their manifest."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(30, 4, 30, 30))
     vectors = np.repeat(centres, 10, 0) + 0.3 * rng.normal(size=(300, 4, 30, 30))

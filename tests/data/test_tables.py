@@ -1,4 +1,4 @@
-"""Tables: equal inputs give equal bytes, arrays come back as they went in, and cells do not run."""
+"""Test tables: equal inputs give equal bytes, arrays survive a round trip, and no cell is run as a formula."""
 
 import csv
 from functools import partial
@@ -135,7 +135,7 @@ def test_a_truncated_file_is_an_error_and_not_a_short_table(tmp_path):
 
 
 def test_a_column_that_is_not_there_is_not_damage(tmp_path):
-    """The advice to delete a good file would be followed again and again."""
+    """Otherwise the message would advise deleting an intact file, again and again."""
     write_arrays(tmp_path / "x", [*"abc"], {"vector": np.ones((3, 4), np.float32)}, {})
     readers = [partial(read_table, columns=["latents"])]
     readers += [partial(read, column="latents") for read in (read_arrays, array_size)]

@@ -1,4 +1,4 @@
-"""Whatever a folder holds is decoded right or listed with a reason."""
+"""Test that every file of a folder is either decoded correctly or rejected with a reason."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ RED, BLUE = (250, 10, 10), (10, 10, 250)
 
 
 def halves(width: int = 40, height: int = 24) -> Image.Image:
-    """Left half red, right half blue."""
+    """Create an image with a red left half and a blue right half."""
     picture = Image.new("RGB", (width, height), RED)
     picture.paste(BLUE, (width // 2, 0, width, height))
     return picture
@@ -41,7 +41,7 @@ def near(pixel: tuple, colour: tuple, tolerance: int = 20) -> bool:
 
 
 def png_header_only(width: int, height: int) -> bytes:
-    """A valid PNG of any announced size, in a hundred bytes."""
+    """Return the hundred bytes of a valid PNG that declares any size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -53,7 +53,7 @@ def png_header_only(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_shows_the_same_picture(tmp_path, suffix, orientation):
-    # The upright picture is red on the left; store it turned the way each orientation says.
+    # The upright image is red on the left; store it rotated as each orientation tag requires.
     inverse = {5: 5, 6: 8, 7: 7, 8: 6}
     turn = decode.UPRIGHT.get(inverse.get(orientation, orientation))
     stored = halves() if turn is None else halves().transpose(turn)
@@ -160,7 +160,7 @@ def test_corrupted_bytes_give_an_image_or_a_reason(tmp_path, suffix, edits):
 
 @pytest.fixture
 def hostile(tmp_path) -> Path:
-    """A folder with all that issue 6 names."""
+    """Create a folder with all the cases of issue 6."""
     root = tmp_path / "folder"
     (root / "a").mkdir(parents=True)
     (root / "b").mkdir()

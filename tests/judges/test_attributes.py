@@ -1,4 +1,4 @@
-"""Zero-shot attributes: the same figures as scikit-learn and fairlearn, and honest thresholds."""
+"""Test zero-shot attributes: the statistics agree with scikit-learn and fairlearn, and thresholds are cross-fitted."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from untold.judges import audit, zero_shot
 
 
 def faces(n: int = 600, seed: int = 0, signal: float = 1.0) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Truth, probability (worse for some races) and groups of made-up faces."""
+    """Simulate the truth, the probability (less accurate for some races) and the groups of faces."""
     rng = np.random.default_rng(seed)
     truth = rng.random(n) < 0.45
     race = rng.choice(["asian", "black", "white"], n, p=[0.2, 0.3, 0.5])
@@ -66,7 +66,7 @@ def test_best_threshold_beats_every_other(pairs):
     best = audit.best_threshold(truth, probability)
     grid = np.concatenate([np.linspace(0, 1.01, 50), probability, np.nextafter(probability, 2)])
     assert best["macro_f"] >= audit.sweep(truth, probability, grid)["macro_f"].max() - 1e-12
-    # The threshold does what its row says.
+    # The threshold has the effect that its row states.
     again = audit.sweep(truth, probability, [best["threshold"]]).iloc[0]
     assert again["macro_f"] == pytest.approx(best["macro_f"])
 
@@ -176,7 +176,7 @@ def test_gaps_are_fairlearns(seed, n):
     table = audit.gaps(truth, predicted, groups[["race"]]).set_index("statistic")
     race = groups["race"]
     if race.nunique() < 2 or any(len(set(truth[race == r])) < 2 for r in set(race)):
-        return  # fairlearn scores a rate without cases 0; we leave it out and say so, tested below.
+        return  # fairlearn scores a rate without cases as 0; we omit it with a note, which is tested below.
     expected = demographic_parity_difference(truth, predicted, sensitive_features=race)
     assert table.loc["demographic_parity_difference", "estimate"] == pytest.approx(expected)
     expected = equalized_odds_difference(truth, predicted, sensitive_features=race)
@@ -206,7 +206,7 @@ def test_gaps_by_chance_are_not_significant_and_real_ones_are():
     p = {name: [] for name in ("worst_group_gap", "demographic_parity_difference", "equalized_odds_difference")}
     for seed in range(100):
         truth, predicted = rng.random(150) < 0.4, rng.random(150) < 0.5
-        # Truth differs between groups, which is no unequal odds.
+        # The truth differs between groups, which does not make the odds unequal.
         luck = pd.DataFrame({"race": np.where(rng.random(150) < 0.3 + 0.4 * truth, "a", "b")})
         table = audit.gaps(truth, predicted, luck, draws=99, seed=seed).set_index("statistic")
         for name, values in p.items():

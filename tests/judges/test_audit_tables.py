@@ -1,4 +1,4 @@
-"""The audits of an image set, stage by stage, on a small folder whose answers are known."""
+"""Test the audits of an image set, stage by stage, on a small folder with known answers."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def indexed(place: Path, tables: list[Path], **dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Manifest and rejects of every shard that has a file."""
+    """Index every shard that has a file, and return manifest and rejects."""
     chosen = FolderDataset(**PLAIN | dataset)
     shards = {shard_index(path.relative_to(chosen.path).as_posix(), chosen.shards) for path in pictures(chosen.path)}
     for shard in shards:
@@ -53,7 +53,7 @@ def pictures(folder: str) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> SimpleNamespace:
-    """30 red pictures, 24 with women, and 20 blue ones, 5 with women; indexed, embedded and clustered."""
+    """Index, embed and cluster 30 red images, 24 with women, and 20 blue images, 5 with women."""
     place = tmp_path_factory.mktemp("audit")
     photos = place / "photos"
     photos.mkdir()
@@ -78,7 +78,7 @@ def folder(tmp_path_factory) -> SimpleNamespace:
     vectors = place / "vectors.parquet"
     means = np.array([np.asarray(Image.open(path), dtype=float).mean((0, 1)) for path in manifest["path"]])
     files = pd.factorize(manifest["sha256"])[0]
-    noise = rng.normal(0, 12, (files.max() + 1, 3))[files]  # equal files have equal vectors
+    noise = rng.normal(0, 12, (files.max() + 1, 3))[files]  # identical files have identical vectors
     write_arrays(vectors, manifest["key"], {"vector": (means + noise).astype(np.float32)}, {})
     clusters, representative = place / "clusters.parquet", place / "representative.parquet"
     settings = cluster.Settings(clusters=Clusters(**CLUSTERS), space="colour", column="vector", key="key")
@@ -122,7 +122,7 @@ def test_rejected_images_of_a_generated_set_are_listed(tmp_path):
 
 
 def test_no_problem_of_the_labels_is_lost_between_shards(folder, tmp_path):
-    """Of 64 shards most have no file; a label without a file can belong to any of them."""
+    """Most of the 64 shards have no file, and a label without a file can belong to any shard."""
     labels = tmp_path / "labels.csv"
     gone = [f"gone-{number}.png" for number in range(40)]
     pd.DataFrame({"file": ["01.png", *gone], "gender": "male"}).to_csv(labels, index=False)
@@ -145,7 +145,7 @@ def test_caption_words_of_clusters(folder, tmp_path):
 
 
 def rebalanced(folder, place: Path, **changes) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    # Cosines of three numbers are near 1: only equal vectors are duplicates here.
+    # Cosines of three-dimensional vectors are near 1, so only equal vectors count as duplicates here.
     values = {"space": "colour", "column": "vector", "attributes": ["gender"], "predicted": {}}
     values |= {"duplicate_cosine": 1, "seed": 1} | changes
     outputs = {name: place / f"{name}.csv" for name in ("duplicates", "shares", "keep")}
@@ -189,7 +189,7 @@ def test_without_attributes_there_are_duplicates_and_everyone_else_is_kept(folde
 def test_agreement_of_two_encoders(folder, tmp_path):
     other, compared = tmp_path / "other.parquet", tmp_path / "agreement.csv"
     table = read_table(folder.clusters)
-    table["cluster"] = np.where(table["cluster"] == -1, -1, 1 - table["cluster"])  # other numbers, the same sets
+    table["cluster"] = np.where(table["cluster"] == -1, -1, 1 - table["cluster"])  # different numbers, same partition
     write_table(other, table)
     settings = compare_clusters.Settings(dataset="photos", spaces=["a", "b"])
     compare_clusters.main(settings=settings, clusters={"a": [folder.clusters], "b": [other]}, compared=compared)
@@ -262,7 +262,7 @@ def test_without_any_attribute_the_tables_have_their_header(folder, tmp_path):
 
 
 def test_open_images_labels_and_their_clusters(folder, tmp_path):
-    """Red pictures are roses and blue ones seas; what one picture alone shows is too rare to be its label."""
+    """Red images are roses and blue ones are seas; a class that only one image has is too rare to be a label."""
     labels, names = tmp_path / "labels.csv", tmp_path / "names.csv"
     rows = [(f"{n:02}", "verification", "/m/rose" if n < 30 else "/m/sea", 1) for n in range(50)]
     rows += [("07", "verification", "/m/cat", 1), ("08", "verification", "/m/sea", 0), ("ffff", "x", "/m/sea", 1)]
@@ -283,7 +283,7 @@ ATTRIBUTE_TABLES = ["summary", "thresholds", "errors", "confusion", "gaps", "cal
 
 
 def audited(folder, place: Path, labels: list[str]) -> dict[str, pd.DataFrame]:
-    """Zero-shot gender that takes exactly one man for a woman."""
+    """Audit a zero-shot gender classifier that mistakes exactly one man for a woman."""
     manifest = read_table(folder.images)
     wrong = manifest.index[manifest["gender"] == "male"][0]
     female = np.where((manifest["gender"] == "female") | (manifest.index == wrong), 0.8, 0.3)
@@ -325,7 +325,7 @@ def test_labels_that_no_image_has_end_in_notes(folder, tmp_path):
 
 @pytest.mark.slow
 def test_the_audits_of_two_folders_through_the_workflow(project):
-    """Faces whose names are labels, and the same pictures with a table of captions and an attribute nobody labelled."""
+    """One folder has labels in its file names; the other has the same images, captions and an unlabelled attribute."""
     files = sorted(path.name for path in (project.folder / "weights" / "faces").glob("*.png"))
     captions = pd.DataFrame({"file": files, "where": ["in", "out"] * 12, "caption": ["a woman smiles", "a man"] * 12})
     captions.to_csv(project.folder / "captions.csv", index=False)

@@ -1,4 +1,4 @@
-"""Nearest group, zero-shot age with its correction, and the age grid, against known answers."""
+"""Test the nearest group, zero-shot age with its correction, and the age grid against known answers."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ CONFUSION = np.array([[0.8, 0.15, 0.05], [0.2, 0.6, 0.2], [0.05, 0.25, 0.7]])
 
 
 def similarities(winners, spaces=("dino",)):
-    """A similarity table in which ``winners[activity][seed]`` is the nearest group."""
+    """Create a similarity table in which ``winners[activity][seed]`` is the nearest group."""
     rows = [
         (space, f"a{i:03d}", seed, group, 0.9 if group == winner else 0.5)
         for space in spaces
@@ -32,7 +32,7 @@ def similarities(winners, spaces=("dino",)):
 
 
 def predictions(shares, rng, activities=60, seeds=8, confusion=CONFUSION, sharp=0.9):
-    """Images whose true ages follow ``shares`` (neutral) or the asked group, seen through a classifier."""
+    """Simulate classified images whose true ages follow ``shares`` (neutral) or the requested group."""
     rows = []
     for i in range(activities):
         for seed in range(seeds):
@@ -112,7 +112,7 @@ def test_chi_square_does_not_count_copies_of_an_activity_as_evidence():
 
 def test_ties_do_not_sharpen_the_chi_square():
     frame = similarities([["middle"]] * 12)
-    frame["value"] = 1 - frame["value"]  # the young and the older image are equally near
+    frame["value"] = 1 - frame["value"]  # the young and the older image are equally similar
     row = nearest.chi_square(frame, GROUPS).iloc[0]
     assert row["design_effect"] == 1
     assert row["p"] == pytest.approx(stats.chisquare([6, 0, 6]).pvalue)

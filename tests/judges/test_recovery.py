@@ -1,4 +1,4 @@
-"""Recovery statistics against other implementations and planted estimators."""
+"""Test recovery statistics against other implementations and planted estimators."""
 
 import numpy as np
 import pandas as pd
@@ -100,7 +100,7 @@ def test_slope_and_rank_correlation_follow_scale_and_shift(n, seed, scale, shift
 
 
 def test_the_audit_finds_planted_shares_through_a_classifier_that_errs():
-    """Neutral ages drawn per activity, seen through a confusion matrix, corrected without the truth."""
+    """Neutral ages are drawn per activity, observed through a confusion matrix, and corrected without the truth."""
     rng = np.random.default_rng(0)
     groups, activities, seeds = ["young", "middle", "older"], 48, 64
     names = [f"a{i:02d}" for i in range(activities)]

@@ -1,4 +1,4 @@
-"""What the miniature must show (docs/miniature.md), measured on the committed models, and the world behind it."""
+"""Test the committed models of the miniature against the goals of docs/miniature.md, and test the miniature world."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_marked_images_show_the_asked_age_and_activity(world, pipeline):
 
 @pytest.mark.slow
 def test_depicted_ages_follow_the_planted_shares(world, pipeline):
-    # Forty pictures of each; the next test reads what 200 gave. A share of 40 pictures strays by chance alone.
+    # This test uses 40 images per activity, so shares vary by chance; the next test reads the results of 200 images.
     some = np.arange(48)[::4]
     shares = depicted_shares(world, pipeline, GUIDANCE, seeds=40, activities=some)
     sampling = np.sqrt(2 / np.pi * world.age_shares[some] * (1 - world.age_shares[some]) / 40).mean()
@@ -109,7 +109,7 @@ def test_dino_has_a_class_token_and_tells_scenes_apart(world):
     assert tokens.shape == (200, 65, 96)
     vectors = torch.nn.functional.normalize(tokens[:, 0], dim=1)
     nearest = (vectors @ vectors.T).fill_diagonal_(-1).argmax(dim=1).numpy()
-    # By chance one neighbour in 48 shares the activity.
+    # By chance, one neighbour in 48 has the same activity.
     assert (scenes.activity[nearest] == scenes.activity).mean() > 0.2 or (
         scenes.age[nearest] == scenes.age
     ).mean() > 0.6

@@ -1,4 +1,4 @@
-"""Each model of the miniature learns within a few steps, and a stopped training goes on as if it had not stopped."""
+"""Test that each miniature model learns within a few steps, and that resumed training equals uninterrupted training."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def losses(checkpoint: Path) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def report_every_step(monkeypatch):
-    """Smoke trainings are short: record the loss of every second step."""
+    """Record the loss of every second step, because smoke tests train only briefly."""
     for module in (train_vae, train_decoder, train_clip, train_resnet, train_dino, train_unet):
         monkeypatch.setattr(module, "train", lambda *args, **kwargs: train(*args, **kwargs, every=4))
 
@@ -66,7 +66,7 @@ def test_dino_learns_without_collapsing(tmp_path):
     settings = {"seed": 1, "batch": 12, "steps": 60, "peak": 1e-3}
     train_dino.main(settings=json.dumps(settings), world=WORLD, checkpoint=tmp_path / "run.pt", dino=tmp_path / "dino")
     fallen = losses(tmp_path / "run.pt")
-    # Centring first lifts the loss to that of uniform answers, log(512); learning starts from there.
+    # Centring first raises the loss to that of uniform outputs, log(512); learning starts from there.
     uniform = int(np.argmax(fallen))
     assert fallen[uniform] == pytest.approx(np.log(train_dino.PROTOTYPES), abs=0.1)
     assert np.mean(fallen[-3:]) < fallen[uniform] - 0.03
@@ -128,7 +128,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(model, stops, steps=30, peak=0.1, checkpoint=tmp_path / "run.pt", every=10)
-    model, loss = regression(seed=9)  # whatever the new process starts from, the checkpoint decides
+    model, loss = regression(seed=9)  # the checkpoint replaces the initial state of the new process
     resumed, _ = train(model, loss, steps=30, peak=0.1, checkpoint=tmp_path / "run.pt", every=10)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 

@@ -1,4 +1,4 @@
-"""Encoders of the real libraries: small ones for the contract, the real architectures once each."""
+"""Test encoders of the real libraries: small ones for the interface, and each real architecture once."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Five pictures of different sizes and modes."""
+    """Write five images of different sizes and modes."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     paths = []
@@ -202,7 +202,7 @@ def test_texts_beyond_the_context_are_reported(weights, caplog):
 
 
 def test_text_and_image_towers_are_of_one_model(weights, pictures):
-    """Against open_clip's own calls."""
+    """The vectors equal those of direct open_clip calls."""
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{weights / 'clip'}")
     model.eval()
     with torch.inference_mode():
@@ -299,7 +299,7 @@ def test_saved_weights_are_the_loaded_ones(weights):
     "make", [lambda w: clip(w / "clip"), lambda w: timm(w / "dino"), lambda w: timm(w / "resnet", "average", False)]
 )
 def test_bfloat16_turns_vectors_a_little_and_says_so(weights, pictures, make, monkeypatch):
-    """Also where this CPU has no fast instructions for it: the models are tiny."""
+    """This also runs on a CPU without fast bfloat16 instructions, because the models are tiny."""
     monkeypatch.setattr("untold.models.encoders.fast_bfloat16", lambda: True)
     exact, settings = make(weights), make(weights).model_copy(update={"dtype": "bfloat16"})
     assert load_encoder(settings).metadata["dtype"] == "bfloat16"

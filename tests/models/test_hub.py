@@ -1,4 +1,4 @@
-"""Models are fetched whole and right from the hub, or not at all; a small server on this machine plays the hub."""
+"""Test that models are fetched complete and correct, or not at all; a small local server acts as the hub."""
 
 import hashlib
 import json
@@ -33,15 +33,15 @@ FETCHED = ["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model
 
 
 class Hub(ThreadingHTTPServer):
-    """One repository at one revision, with faults to order."""
+    """Server of one repository at one revision, with configurable faults."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = dict(FILES)
-        self.cuts = 0  # how many downloads of the weights break off half way
-        self.down = False  # break off without a byte, always
+        self.cuts = 0  # number of downloads of the weights that break off half-way
+        self.down = False  # if True, every connection closes without sending a byte
         self.sent: list[tuple[str, int]] = []  # file and first byte of every download
 
     @property
@@ -173,7 +173,7 @@ def test_a_file_that_was_damaged_here_is_fetched_again(hub, tmp_path):
 
 
 def test_a_connection_that_is_cut_goes_on_where_it_stopped(hub, tmp_path, monkeypatch):
-    # The client keeps what it has received in whole chunks, of 10 MiB.
+    # The client keeps received data in complete chunks of 10 MiB.
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 50_000)
     hub.cuts = 2
     fetch(REPOSITORY, REVISION, None, tmp_path)
@@ -198,7 +198,7 @@ def test_a_connection_that_stays_cut_says_so_and_a_later_fetch_completes(hub, tm
 @pytest.mark.parametrize("name", FETCHED)
 def test_a_wrong_checksum_is_refused_and_removed(hub, tmp_path, name):
     content = FILES[name]
-    hub.files[name] = bytes([content[0] ^ 1]) + content[1:]  # the same length
+    hub.files[name] = bytes([content[0] ^ 1]) + content[1:]  # same length
     with pytest.raises(FetchError, match=rf"{re.escape(name)} arrived with a wrong checksum and was removed"):
         fetch(REPOSITORY, REVISION, None, tmp_path)
     assert not (tmp_path / name).exists()

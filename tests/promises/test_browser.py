@@ -1,4 +1,4 @@
-"""The page in a real browser: no request, no error, and everything that moves moves."""
+"""Test the page in a real browser: it makes no request, logs no error, and all interactions work."""
 
 import shutil
 
@@ -35,7 +35,7 @@ def file(simulated, tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, file):
-    """Open the page; at the end no request has left it, nothing was logged and no hostile text has run."""
+    """Open the page, and check at the end that it made no request, logged nothing and ran no hostile text."""
     opened = []
 
     def go(**options):
@@ -138,13 +138,13 @@ def test_the_mouse_finds_a_point(visit):
     shown = tip.inner_text()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 2, box["y"] + 2)
-    # The point nearest to the middle was chosen by the keyboard; the mouse there finds it, or one as near.
+    # The keyboard selected the point nearest to the middle, so the mouse must find it around there.
     for dx in range(-60, 61, 6):
         for dy in range(-60, 61, 6):
             page.mouse.move(box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2 + dy)
             if tip.is_visible() and tip.inner_text() == shown:
                 return
-    pytest.fail("the mouse did not find the point that the keyboard chose")
+    pytest.fail("the mouse did not find the point that the keyboard selected")
 
 
 def test_quadruplets_step_through_activities(visit):
@@ -160,7 +160,7 @@ def test_quadruplets_step_through_activities(visit):
     browse.get_by_label("Similarity measure").select_option(label="ResNet-50")
     after = values.all_inner_texts()
     assert len(after) == SEEDS * 8 and after != before  # neutral, groups, a placebo and three ages
-    # The neutral image is not compared with itself.
+    # The neutral image is never compared with itself.
     assert after[0] == "" and float(after[1]) > 0.5
 
 

@@ -1,4 +1,4 @@
-"""Two runs of one study on one results folder: the second says so and touches nothing."""
+"""Test two simultaneous runs on one results folder: the second reports the first and changes nothing."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def test_second_run_says_that_the_first_is_at_work(project, finished):
         while not (locks.is_dir() and any(locks.iterdir())):
             assert first.poll() is None and time.monotonic() < end, "the first run never took its lock"
             time.sleep(0.1)
-        os.killpg(first.pid, signal.SIGSTOP)  # it is at work for as long as the second takes to look
+        os.killpg(first.pid, signal.SIGSTOP)  # keeps the first run alive while the second checks for it
         try:
             said = project.snakemake(TARGET, check=False)
         finally:
@@ -30,5 +30,5 @@ def test_second_run_says_that_the_first_is_at_work(project, finished):
         first.kill()
     assert project.tables().items() <= finished.tables().items() and project.tables()
     assert project.store() == finished.store()
-    # With the first at its end the second goes through, and finds everything made.
+    # Once the first run has ended, the second succeeds and has nothing left to do.
     assert "Nothing to be done" in project.snakemake(TARGET)

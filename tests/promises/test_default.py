@@ -1,5 +1,6 @@
-"""The default study from its first prompt to its page, as `make` runs it."""
+"""Test the default study from prompts to page, as `make` runs it."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -39,13 +40,31 @@ def test_it_ends_with_page_tables_and_figures(default):
 
 
 def test_the_audit_recovers_the_planted_bias(default):
-    """docs/miniature.md, what it must show: rho of at least 0.9 for one estimator of the young-minus-older share."""
+    """The goal of docs/miniature.md: rho of at least 0.9 for one estimator of the young-minus-older share."""
     found = table(default, "recovery")
     rho = found[(found["quantity"] == "spearman") & (found["group"] == "young-older")].set_index("estimator")
     assert rho.loc["zero-shot counts", "n"] == 48
     assert rho.loc["zero-shot counts", "estimate"] >= 0.9
-    # And the page can say which do not: who is most alike is asked of four images for each activity.
+    # The page can also name the estimators that do not: the nearest group uses only four images per activity.
     assert rho.loc["nearest group", "estimate"].max() < rho.loc["zero-shot counts", "estimate"]
+
+
+def test_judged_shares_are_those_that_the_images_depict(default):
+    """docs/method.md section 8: the leading judge errs by at most 2 points, one without text and CLIP by at most 3."""
+    errors = table(default, "audit_error").query("estimator == 'inversion'").set_index(["judge", "space"])
+    checks = table(default, "self_check").set_index(["judge", "space"])
+    assert errors.loc[checks.index[checks["leads"]], "mae"].item() <= 0.02
+    assert errors.loc[("probe", "latents"), "mae"] <= 0.03
+    assert checks.loc[("probe", "resnet50"), "verdict"] == "fails"  # it names objects, not people
+    shares = table(default, "shares").query("level == 'overall' and population == 'activities'")
+    assert shares["estimate"].between(0.2, 0.5).all() and shares["low"].lt(shares["estimate"]).all()
+
+
+def test_the_answer_is_told_in_shares(default):
+    page = (default.results / "report.html").read_text()
+    said = re.search(r'<p class="answer">(.*?)</p>', page)[1]
+    assert "about equally often young, middle and older" in said and "It depends on what they do" in said
+    assert "looks more like" not in page
 
 
 def test_marked_images_show_the_group_they_were_asked_for(default):
@@ -54,7 +73,7 @@ def test_marked_images_show_the_group_they_were_asked_for(default):
 
 
 def made(project: Project) -> dict[str, bytes]:
-    """Tables, manifests and figures."""
+    """Return the content of tables, manifests and figures."""
     patterns = ("tables/*.csv", "*/images/*.parquet", "figures/*")
     found = {path for pattern in patterns for path in project.results.glob(pattern)}
     return {path.relative_to(project.results).as_posix(): path.read_bytes() for path in sorted(found)}
@@ -72,7 +91,7 @@ def made(project: Project) -> dict[str, bytes]:
     ids=["nepal", "newfoundland", "posix", "turkish"],
 )
 def test_it_is_the_same_wherever_and_whenever_it_runs(default, tmp_path, surroundings):
-    """With the first run, five: equal tables, manifests and figures, byte for byte."""
+    """Together with the first run, five runs produce the same tables, manifests and figures, byte for byte."""
     copy_tree(tmp_path / "elsewhere", without=("docs/", "tests/"))
     project = Project(tmp_path / "elsewhere", "config")
     project.snakemake(**surroundings)

@@ -1,6 +1,6 @@
-"""The workflow runs from anywhere: beside a study in another folder, as a module, and deployed by snakedeploy.
+"""Test that the workflow runs from a study in another folder, as a module, and deployed by snakedeploy.
 
-Each way runs a small study to its page.
+Each test runs a small study up to its page.
 """
 
 import os
@@ -21,7 +21,7 @@ ADDRESS = "https://github.com/untold-founders/untold"
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory) -> Path:
-    """The workflow's own files, without a model, in a folder whose name needs quoting."""
+    """Copy the workflow's own files, without a model, to a folder whose name needs quoting."""
     folder = tmp_path_factory.mktemp("workflow") / "the workflow of Zoë (2)"
     copy_tree(folder, without=("resources/", "docs/", "tests/", "benchmarks/"))
     return folder
@@ -29,7 +29,7 @@ def workflow(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def study(tmp_path, tiny_weights) -> Project:
-    """Three activities in one space, with models of its own, in a folder without any of the workflow's files."""
+    """Create a study with three activities, one space and its own models, without any file of the workflow."""
     whole = new_project(tmp_path / "whole", tiny_weights)
     values = whole.config()
     values["datasets"].pop("faces")
@@ -40,7 +40,7 @@ def study(tmp_path, tiny_weights) -> Project:
     (folder / "config").mkdir(parents=True)
     shutil.move(whole.folder / "weights", folder / "weights")
     shutil.copy(ROOT / "config" / "activities.csv", folder / "our activities.csv")
-    # A package of the same name as ours, which no job may import.
+    # A package with the same name as that of the workflow, which no job may import.
     (folder / "scripts").mkdir()
     (folder / "scripts" / "__init__.py").write_text("raise RuntimeError('the package of the study')\n")
     project = Project(folder)
@@ -49,7 +49,7 @@ def study(tmp_path, tiny_weights) -> Project:
 
 
 def run(study: Project, *arguments: str | Path, **changes: str) -> str:
-    """Run Snakemake in the study's folder to its page."""
+    """Run Snakemake in the study's folder up to the page."""
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)],
         cwd=study.folder,
@@ -64,7 +64,7 @@ def run(study: Project, *arguments: str | Path, **changes: str) -> str:
 
 
 def assert_finished(study: Project, *arguments: str | Path, **changes: str) -> None:
-    """The page is there, everything lies in the study's folder, and a second run has nothing to do."""
+    """Assert that the page exists, all results are in the study's folder, and a second run has nothing to do."""
     page = (study.results / "report.html").read_text()
     assert "Three people" in page and "<svg" in page
     assert (study.folder / ".snakemake").is_dir()
@@ -77,7 +77,7 @@ def title(study):
 
 
 def test_from_an_empty_folder(workflow, study, tmp_path):
-    """With ``--directory``, started from elsewhere; the workflow's own folder stays as it was."""
+    """A run with ``--directory`` from an unrelated folder leaves the workflow's own folder unchanged."""
     before = {path: path.stat().st_mtime_ns for path in workflow.rglob("*") if "__pycache__" not in path.parts}
     arguments = ("-s", workflow / "Snakefile", "--directory", study.folder)
     arguments += ("--configfile", study.config_file, "--cores", "2")
@@ -91,7 +91,7 @@ def test_from_an_empty_folder(workflow, study, tmp_path):
 
 
 def test_the_default_study_is_found_from_an_empty_folder(tmp_path):
-    """Without any file of its own: the configuration, the activities and the embedded models are the workflow's."""
+    """The configuration, the activities and the embedded models are those of the workflow."""
     folder = Project(tmp_path)
     text = run(folder, "-s", ROOT / "Snakefile", "--dry-run")
     assert "write_report" in text and "synthesise" in text
@@ -124,7 +124,7 @@ rule count:
 
 
 def test_as_a_module(workflow, study):
-    """In somebody's Snakefile, whose own rules read our tables."""
+    """A user's Snakefile includes the workflow, and its own rules read the tables of the study."""
     (study.folder / "Snakefile").write_text(MODULE.format(snakefile=str(workflow / "Snakefile")))
     run(study)
     assert_finished(study)
@@ -132,7 +132,7 @@ def test_as_a_module(workflow, study):
 
 
 def test_deployed(workflow, study, tmp_path):
-    """As users deploy a release: git is told to take the repository's address for a clone on this machine."""
+    """Deploy a release as users do; git redirects the address of the repository to a local clone."""
     clone = tmp_path / "clone"
     shutil.copytree(workflow, clone)
     settings = tmp_path / "gitconfig"

@@ -1,4 +1,4 @@
-"""Exports: what other tools open holds what the study holds."""
+"""Test exports: the files for other tools contain the content of the study."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def test_crate_is_read_back_with_its_run(simulated, crate):
 
 
 def vocabulary() -> bytes:
-    """The terms of RO-Crate 1.1: those of a later version, which the rocrate library holds, with what has moved."""
+    """Provide the terms of RO-Crate 1.1, adapted from the later version that the rocrate library contains."""
     held = json.loads(files("rocrate").joinpath("data/ro-crate.jsonld").read_text(encoding="utf-8"))
     moved = {name: f"https://bioschemas.org/{name}" for name in ("ComputationalWorkflow", "FormalParameter")}
     return json.dumps(held | {"@context": held["@context"] | moved}).encode()
@@ -81,7 +81,7 @@ def vocabulary() -> bytes:
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """The one document that the validator asks for; any other address fails."""
+    """Serve the one document that the validator requests; any other address fails."""
 
     def request(session, method, url, **rest):
         assert url == "https://w3id.org/ro/crate/1.1/context"
@@ -94,7 +94,7 @@ def no_network(monkeypatch):
 
 
 def test_crate_is_valid(crate, no_network):
-    """By an independent validator, against the profiles that the crate claims: the last one inherits the others."""
+    """An independent validator accepts the crate for its declared profiles; the last one inherits the others."""
     settings = {"rocrate_uri": str(crate), "profile_identifier": "workflow-run-crate-0.5", "no_cache": True}
     checked = services.validate({**settings, "requirement_severity": "REQUIRED"})
     assert checked.passed(), [issue.message for issue in checked.get_issues()]
@@ -103,7 +103,7 @@ def test_crate_is_valid(crate, no_network):
 
 
 def test_a_crate_without_its_run_is_not_valid(crate, no_network, tmp_path):
-    """The validator does look."""
+    """This shows that the validator can fail."""
     with ZipFile(crate) as whole, ZipFile(tmp_path / "less.zip", "w") as less:
         for name in whole.namelist():
             content = whole.read(name)

@@ -1,4 +1,4 @@
-"""Broken disks, broken files and broken clocks: what is wrong is named, nothing is lost, and the rerun mends it."""
+"""Test broken disks, files and clocks: the fault is reported, nothing is lost, and a rerun completes the study."""
 
 import os
 import resource
@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 def logs(project) -> str:
-    """Everything that the jobs of a study said."""
+    """Return the logs of all jobs of a study."""
     return "".join(log.read_text() for log in sorted((project.results / "logs").rglob("*.log")))
 
 
 @contextmanager
 def small_disk(folder: Path, size: str):
-    """A file system of so many bytes."""
+    """Mount a file system of a given size in bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
     if made.returncode:
@@ -39,7 +39,7 @@ def remount(folder: Path, options: str) -> None:
 
 
 def test_full_disk(project, finished):
-    """It is said, nothing is half-written, and the study ends when there is room."""
+    """The full disk is reported, no file is half-written, and the study finishes once there is space."""
     with small_disk(project.results, "300k"):
         said = project.snakemake("all", check=False)
         assert "make room and run again" in said and "Error in rule" in said
@@ -52,7 +52,7 @@ def test_full_disk(project, finished):
 
 
 def test_read_only_results(finished, tmp_path):
-    """One line before any job; nothing changes, and the study is as finished as before."""
+    """The run fails with one line before any job starts, and the finished study stays unchanged."""
     project = finished.copy(tmp_path / "project")
     kept = tmp_path / "kept"
     project.results.rename(kept)
@@ -67,10 +67,10 @@ def test_read_only_results(finished, tmp_path):
 
 
 def test_too_little_memory(finished, tmp_path):
-    """A job that gets no memory fails and is named; with memory the study ends."""
+    """A job that cannot allocate memory fails and is reported; the study finishes with enough memory."""
     project = unfinished(finished, tmp_path / "project", "embedding")
     command = project.command("all")
-    limit = 2_500 * 2**20  # of addresses: Snakemake needs less, PyTorch more
+    limit = 2_500 * 2**20  # address space: enough for Snakemake, too little for PyTorch
     done = subprocess.run(
         command,
         cwd=project.folder,
@@ -101,7 +101,10 @@ def remove(group: Path, limit: float = 300) -> None:
 
 @contextmanager
 def memory_group(limit: int):
-    """The list of processes of a control group with so many bytes; the kernel kills what needs more."""
+    """Create a control group with a memory limit in bytes, and yield its list of processes.
+
+    The kernel kills processes that need more.
+    """
     root = Path("/sys/fs/cgroup")
     old = (root / "memory").is_dir()
     group = (root / "memory" if old else root) / f"untold-{os.getpid()}"
@@ -117,9 +120,9 @@ def memory_group(limit: int):
 
 
 def test_a_job_killed_for_its_memory(finished, tmp_path):
-    """By the kernel, without a word of the job's own: Snakemake names the job, and with memory the study ends."""
+    """The kernel kills the job without a message; Snakemake reports it, and the study finishes with enough memory."""
     project = unfinished(finished, tmp_path / "project", "embedding")
-    with memory_group(450 * 2**20) as processes:  # Snakemake needs less, a job with PyTorch more
+    with memory_group(450 * 2**20) as processes:  # enough for Snakemake, too little for a job with PyTorch
         join = f"echo $$ > {processes} && exec " + shlex.join(project.command("all"))
         done = subprocess.run(
             ["bash", "-c", join], cwd=project.folder, env=project.environment(), capture_output=True, text=True
@@ -137,7 +140,7 @@ def stamp(project, hours: float) -> None:
 
 
 def test_a_clock_that_jumps(finished, tmp_path):
-    """Files of the past are as good as others; files of the future are named, until their stamps are put right."""
+    """Files with past timestamps are accepted; files with future ones are reported until their timestamps are fixed."""
     project = unfinished(finished, tmp_path / "project", "analysis")
     stamp(project, 30)
     said = project.snakemake("all", check=False)
@@ -159,7 +162,7 @@ def test_a_truncated_parquet_is_named_and_deleting_it_mends_the_study(finished, 
 
 
 def test_a_replaced_picture_is_named_and_made_again(finished, tmp_path):
-    """A picture under another's name, found by the encoder; what the message says mends it."""
+    """The encoder detects an image stored under another image's name, and the advice of the message repairs it."""
     project = unfinished(finished, tmp_path / "project", "embedding")
     first, second = sorted((project.results / "store").rglob("*.png"))[:2]
     first.write_bytes(second.read_bytes())
@@ -170,6 +173,6 @@ def test_a_replaced_picture_is_named_and_made_again(finished, tmp_path):
 
 
 def test_one_core_gives_the_same_tables(finished, project):
-    """And another folder, locale and time zone: see test_resume.py."""
+    """The run also uses another folder, locale and time zone, as in test_resume.py."""
     project.snakemake("all", "--cores", "1")
     assert project.tables() == finished.tables()

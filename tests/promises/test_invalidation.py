@@ -1,6 +1,6 @@
-"""The table of docs/reruns.md, line by line, on a finished tiny study.
+"""Test the table of docs/reruns.md, line by line, on a finished tiny study.
 
-Each case changes one thing and compares the jobs that a dry run announces with the stages that depend on it.
+Each test changes one thing and compares the jobs of a dry run with the stages that depend on it.
 """
 
 import os
@@ -15,7 +15,7 @@ import yaml
 
 pytestmark = pytest.mark.slow
 
-SYNTHESIS = 3  # shards of the tiny study that hold an activity
+SYNTHESIS = 3  # shards of the tiny study that contain an activity
 REPORT = {"draw_figures", "write_report"}
 CLUSTERS = {"cluster", "compose", "rebalance", "compare_clusters", "draw_contact_sheet"}
 STRUCTURE = CLUSTERS | {"project"}
@@ -24,7 +24,7 @@ EMBEDDING = {"embed_images", "embed_images_and_tokens"}
 
 
 def names(planned: dict[str, int]) -> set[str]:
-    """Stages of a plan; the figures have one rule per dataset."""
+    """Return the stages of a plan; the figures have one rule per dataset."""
     return {name.split("_of_")[0] for name in planned} - {"all"}
 
 
@@ -56,7 +56,7 @@ def test_touched_files(study):
 
 
 def test_another_clone(study, tmp_path):
-    """Files written anew, as git does, in another folder, with results and records brought along."""
+    """A clone in another folder has newly written files, and results and metadata are copied to it."""
     clone = tmp_path / "clone"
     subprocess.run(["cp", "-r", "--no-preserve=timestamps", study.folder, clone], check=True)
     for kept in ("results", ".snakemake"):
@@ -108,20 +108,20 @@ def test_zero_shot_prompts_of_a_folder(study):
 
 
 def test_model_of_one_encoder(study):
-    """Other weights for one encoder: its embeddings and what is below, not the other encoders'."""
+    """Other weights of one encoder rerun its own embeddings and all later stages, but no other encoder."""
     from tests.tiny_encoders import save_timm
 
     folder = study.folder / "weights" / "other"
     save_timm(folder, "resnet18", 32, {"layers": [1, 1, 1, 1], "channels": [4, 8, 16, 32]})
     study.change(lambda config: config["encoders"]["resnet50"]["source"].update(path="weights/other"))
     planned = study.planned()
-    assert planned["embed_images"] == 2  # the shards of people; CLIP's stay
+    assert planned["embed_images"] == 2  # the shards of people; those of CLIP are kept
     assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise", "index_images", "classify"}
     assert {"measure_similarity", "infer", "cluster", "project"} <= names(planned)
 
 
 def test_weights_changed_in_place(study):
-    """The content counts, not the time stamp."""
+    """The content decides, not the timestamp."""
     path = study.folder / "weights" / "resnet" / "model.safetensors"
     before = path.stat()
     content = bytearray(path.read_bytes())
@@ -134,7 +134,7 @@ def test_weights_changed_in_place(study):
 def test_one_encoder_added(study):
     study.change(lambda config: config["encoders"].update(second=dict(config["encoders"]["resnet50"])))
     planned = study.planned()
-    assert planned["embed_images"] == 2  # shards of the people; the faces name their encoders
+    assert planned["embed_images"] == 2  # shards of people; faces list their encoders explicitly
     assert planned["cluster"] == 1
     assert not names(planned) & {"embed_images_and_tokens", "embed_prompts", "synthesise"}
 
@@ -147,14 +147,14 @@ def test_one_encoder_of_a_dataset_added(study):
 
 
 def test_one_activity_added(study):
-    """One shard of prompts and images runs, and exactly one quadruplet times the seeds is made."""
+    """One shard of prompts and images runs, and exactly one quadruplet per seed is generated."""
     before = study.store()
     study.change(lambda config: config["datasets"]["people"]["activities"].update(limit=6))
     planned = study.planned()
     assert planned["write_prompts"] == planned["synthesise"] == 1
     assert planned["embed_images"] == 2 and planned["embed_images_and_tokens"] == planned["embed_prompts"] == 1
     study.snakemake("all")
-    assert len(study.store() - before) == 4 * 2 + 1  # and one more neutral seed
+    assert len(study.store() - before) == 4 * 2 + 1  # plus one more neutral seed
     assert before <= study.store()
 
 
@@ -164,7 +164,7 @@ def test_sampler_settings(study, change):
     planned = study.planned()
     assert planned["synthesise"] == SYNTHESIS
     assert "write_prompts" not in planned and "embed_prompts" not in planned
-    assert planned["embed_images"] == 4  # faces stay
+    assert planned["embed_images"] == 4  # faces are kept
 
 
 def test_template(study):
@@ -175,7 +175,7 @@ def test_template(study):
 
 
 def test_two_settings_swapped(study):
-    """As an unordered set the values are the same; as settings they are not."""
+    """The values are equal as an unordered set, but the settings differ."""
     study.change(lambda config: config["projections"].update(perplexity=15, neighbors=30))
     assert names(study.planned()) == {"project"} | REPORT
 
@@ -190,15 +190,15 @@ def test_two_templates_swapped(study):
 
 
 def edit(study, path: str, old: str, new: str) -> None:
-    """Replace what stands exactly once in a file of the workflow."""
+    """Replace text that occurs exactly once in a file of the workflow."""
     file = study.folder / path
     text = file.read_text()
-    assert text.count(old) == 1, f"{path} holds {text.count(old)} times: {old}"
+    assert text.count(old) == 1, f"{path} contains {text.count(old)} times: {old}"
     file.write_text(text.replace(old, new))
 
 
 def test_words_about_the_code(study):
-    """A comment, a docstring, a description, other formatting, imports in another order, another linter."""
+    """Comments, docstrings, descriptions, the order of imports and the version of the linter do not matter."""
     for path in ("untold/study/plan.py", "untold/structure/clusters.py", "untold/base/identity.py", "scripts/infer.py"):
         file = study.folder / path
         text = file.read_text()
@@ -223,7 +223,7 @@ def test_words_about_the_code(study):
 
 
 def test_reformatted_module(study):
-    """As another formatter would write it, or the same one with narrower lines."""
+    """The module is formatted with shorter lines."""
     module = study.folder / "untold" / "structure" / "clusters.py"
     text = module.read_text()
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", "--line-length", "70", module], check=True)
@@ -232,7 +232,7 @@ def test_reformatted_module(study):
 
 
 def test_code_of_clusters_edited(study):
-    """The rules whose scripts import it, directly or not, and what is below."""
+    """The rules whose scripts import the module, directly or indirectly, run again with all later stages."""
     edit(study, "untold/structure/clusters.py", "n_init=1,", "n_init=2,")
     assert names(study.planned()) == CLUSTERS | REPORT
 
@@ -255,14 +255,14 @@ def test_script_edited(study):
 
 
 def test_edit_with_an_older_date(study):
-    """Content decides, not the time stamp: an unpacked release, a restored backup."""
+    """The content decides, not the timestamp, as for an unpacked release or a restored backup."""
     edit(study, "untold/structure/clusters.py", "n_init=1,", "n_init=2,")
     os.utime(study.folder / "untold/structure/clusters.py", (0, 0))
     assert names(study.planned()) == CLUSTERS | REPORT
 
 
 def test_pin_of_a_library(study):
-    """Maps alone reach openTSNE."""
+    """Only the maps depend on openTSNE."""
     lock = study.folder / "requirements.lock"
     text = lock.read_text()
     newer = re.sub(r"(?m)^opentsne==[\d.]+", "opentsne==99.0", text)
@@ -272,7 +272,7 @@ def test_pin_of_a_library(study):
 
 
 def test_threads_memory_and_rules_text(study):
-    """Resources are not science."""
+    """Resources and comments do not affect results."""
     rules = study.folder / "rules" / "embedding.smk"
     text = rules.read_text()
     other = text.replace("scaled_by_attempt(8000)", "scaled_by_attempt(9000)")
@@ -283,7 +283,7 @@ def test_threads_memory_and_rules_text(study):
 
 
 def test_labels_count_by_their_content(study):
-    """A touched table changes nothing; an edited one does, whatever its date."""
+    """A touched table triggers no rerun; an edited one does, whatever its timestamp."""
     labels = study.folder / "labels.csv"
     files = sorted(path.name for path in (study.folder / "weights/faces").glob("*.png"))
     rows = [f"{name},{number % 2}" for number, name in enumerate(files)]

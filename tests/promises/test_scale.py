@@ -1,4 +1,4 @@
-"""Planning does not grow with images, and grows no faster than the jobs."""
+"""Test that the work of planning does not depend on the number of images and grows no faster than that of jobs."""
 
 import pstats
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def plan(folder, seeds: int, shards: int) -> tuple[dict[str, int], int]:
-    """Jobs by rule of a dry run, and the functions that were called for it: the same number on any machine."""
+    """Return the jobs of a dry run by rule and its number of function calls, which is the same on any machine."""
     values = configuration(200_000)
     values["datasets"]["people"] |= {"seeds": seeds, "shards": {"synthesis": shards, "embedding": shards}}
     project(folder, values)
@@ -26,9 +26,10 @@ def plan(folder, seeds: int, shards: int) -> tuple[dict[str, int], int]:
 
 
 def test_planning_200_000_images(tmp_path):
-    """500 activities x 4 groups x 100 seeds in 64 shards: jobs and work grow as from 16 to 32 shards of one seed.
+    """Plan 500 activities x 4 groups x 100 seeds in 64 shards.
 
-    The work was 2.03 times that growth; two calls for each image would make it 2.25 times.
+    From 32 shards of one seed to these, jobs and work may grow twice as much as from 16 to 32 shards. The measured
+    growth of the work was 2.03 times; two calls per image would make it 2.25 times.
     """
     (few, least), (half, less), (jobs, calls) = (
         plan(tmp_path / str(shards), seeds, shards) for seeds, shards in ((1, 16), (1, 32), (100, 64))

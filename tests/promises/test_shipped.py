@@ -1,7 +1,7 @@
-"""The studies of folders that come with Untold run whole, on other pictures and weights in the places of theirs.
+"""Test that the shipped studies of image folders run to the end, on substitute images and weights.
 
-Their models are laid where a computer without network would find them; random weights answer nothing, but pass through
-every rule. ``pytest -m benchmark tests/promises/test_shipped.py`` takes the architectures in full size.
+The models are stored where a computer without a network expects them. Random weights give meaningless results, but
+exercise every rule. ``pytest -m benchmark tests/promises/test_shipped.py`` uses the full-size architectures.
 """
 
 import json
@@ -31,7 +31,7 @@ TINY = {
 
 
 def lay(project: Project, models: dict) -> None:
-    """The encoders of a configuration where `fetch_model` would have put them."""
+    """Store the encoders of a configuration where `fetch_model` would put them."""
     for name, encoder in project.config()["encoders"].items():
         source = encoder["source"]
         folder = project.folder / "resources" / "models" / source["repository"].replace("/", "--") / source["revision"]
@@ -48,7 +48,7 @@ def lay(project: Project, models: dict) -> None:
 
 
 def shipped(folder: Path, study: str, models: dict) -> Project:
-    """A clone with the models of a study; its folder is in one shard, since it is small."""
+    """Create a clone with the models of a study, whose small folder fits into one shard."""
     copy_tree(folder, without=("resources/miniature/", "docs/", "tests/"))
     project = Project(folder, study)
     lay(project, models)
@@ -69,7 +69,7 @@ def read(project: Project, name: str) -> pd.DataFrame:
     "models", [pytest.param(TINY, id="tiny"), pytest.param(FULL, id="full", marks=pytest.mark.benchmark)]
 )
 def test_utkface(tmp_path, models):
-    """Faces named as UTKFace names them, its malformed names among them; published figures stand beside ours."""
+    """Faces have UTKFace file names, some malformed as in the original; the page also shows the published figures."""
     project = shipped(tmp_path / "project", "utkface", models)
     place = project.folder / "data" / "UTKFace"
     place.mkdir(parents=True)
@@ -90,14 +90,14 @@ def test_utkface(tmp_path, models):
     assert {"male/female", "man/woman", "boy/girl"} <= set(published["pair"])
     page = (results(project) / "report.html").read_text()
     assert "How accurate is zero-shot gender classification on UTKFace?" in page and "OpenAI ViT-B/32" in page
-    assert "Zero-shot gender (male_female) is wrong for" in page  # by the classifier that is configured first
+    assert "Zero-shot gender (male_female) is wrong for" in page  # of the first configured classifier
 
 
 @pytest.mark.parametrize(
     "models", [pytest.param(TINY, id="tiny"), pytest.param(FULL, id="full", marks=pytest.mark.benchmark)]
 )
 def test_open_images(tmp_path, models):
-    """100 photographs with labels in the form of Open Images' two tables: what is light in them and what is dark."""
+    """100 photographs have labels for light and dark images, in the format of the two tables of Open Images."""
     project = shipped(tmp_path / "project", "open_images", models)
     place = project.folder / "data" / "open_images"
     names = [path.stem for path in write_photographs(place / "images", 100)]

@@ -1,4 +1,4 @@
-"""The study on a real SLURM cluster: the same tables as on one machine, whatever happens to nodes and jobs."""
+"""Test the study on a real SLURM cluster: the tables equal those of one machine, whatever happens to nodes and jobs."""
 
 import subprocess
 import sys
@@ -11,9 +11,9 @@ from tests.slurm import Cluster, why_not
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-# From prompts to findings and to who is in the clusters; every kind of job but figures and page.
+# From prompts to findings and cluster composition: every kind of job except figures and page.
 TARGETS = ("results/tables/people-contrasts.csv", "results/tables/people-clip_image-composition.csv")
-# Everything as the profile has it, but not the waiting: the study is tiny, its file system local.
+# All settings of the profile except the waiting times, because the study is tiny and its file system local.
 QUICK = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
 
 
@@ -30,7 +30,7 @@ def cluster(tmp_path_factory):
 
 
 def start(project, *targets: str) -> subprocess.Popen:
-    """Snakemake with the profile; it submits and waits."""
+    """Start Snakemake with the profile; it submits jobs and waits for them."""
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
     command += ["--configfile", "config/tiny.yaml", *QUICK, *targets]
     log = (project.folder / "run.log").open("w")
@@ -38,7 +38,7 @@ def start(project, *targets: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen, project) -> str:
-    """Wait for the end of the run and return what it printed."""
+    """Wait for the end of the run and return its output."""
     code = process.wait(1800)
     printed = (project.folder / "run.log").read_text()
     assert code == 0, printed[-4000:]
@@ -46,12 +46,12 @@ def finish(process: subprocess.Popen, project) -> str:
 
 
 def until_running(cluster, process: subprocess.Popen, rule: str) -> str:
-    """Wait until a job of this rule runs, and give its number."""
+    """Wait until a job of this rule runs, and return its number."""
     end = time.monotonic() + 1200
     while time.monotonic() < end and process.poll() is None:
         for job in cluster.of_rule(rule):
             if job["JobState"] == "RUNNING":
-                # scancel knows a task of an array by the array's number and its own.
+                # scancel identifies a task of an array by the number of the array and that of the task.
                 task = "ArrayTaskId" in job
                 return f"{job['ArrayJobId']}_{job['ArrayTaskId']}" if task else job["JobId"]
         time.sleep(0.5)
@@ -60,7 +60,7 @@ def until_running(cluster, process: subprocess.Popen, rule: str) -> str:
 
 @pytest.fixture(scope="module")
 def disturbed(cluster, tiny_weights, tmp_path_factory) -> tuple[Project, str]:
-    """The whole study, while a node dies that makes images and a job that embeds them is cancelled."""
+    """Run the whole study while a node that generates images dies and an embedding job is cancelled."""
     project = new_project(tmp_path_factory.mktemp("slurm_study") / "project", tiny_weights)
     process = start(project, *TARGETS)
     try:
@@ -100,7 +100,7 @@ def test_shards_go_as_arrays_to_the_partition_with_gpus(disturbed, cluster):
     jobs = cluster.of_rule("synthesise")
     assert {job["Partition"] for job in jobs} == {"gpu"}
     assert {job["TresPerJob"] for job in jobs} == {"gres:gpu:1"}
-    # Shards that are ready together; one that is ready alone goes alone.
+    # Shards that become ready together form an array; a single shard is submitted alone.
     assert all(
         "ArrayTaskId" in job for job in cluster.of_rule("write_prompts") if job["WorkDir"] == str(project.folder)
     )
@@ -108,12 +108,12 @@ def test_shards_go_as_arrays_to_the_partition_with_gpus(disturbed, cluster):
 
 
 def megabytes(shown: str) -> float:
-    """SLURM's ``8000M`` or ``16G``."""
+    """Convert SLURM's ``8000M`` or ``16G`` to megabytes."""
     return float(shown[:-1]) * {"M": 1, "G": 1024}[shown[-1]]
 
 
 def test_prompts_are_embedded_on_a_cluster_without_gpus(disturbed, cluster):
-    """What docs/cluster.md says to set there."""
+    """The settings are those that docs/cluster.md recommends for such a cluster."""
     project, _ = disturbed
     before = {job["JobId"] for job in cluster.jobs()}
     texts = sorted((project.results / "people" / "embeddings" / "clip_text").glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""The default study and a tiny one, end to end."""
+"""Test a tiny study end to end, and the plan of the default study."""
 
 import shutil
 
@@ -22,7 +22,7 @@ def test_original_table_has_its_six_rows(finished):
 
 
 def test_similarities_are_those_of_the_vectors(finished):
-    """One number recomputed from the stored vectors by the definition."""
+    """Similarities are recomputed from the stored vectors by their definition."""
     import numpy as np
 
     from untold.data.parquet import read_arrays, read_table
@@ -81,7 +81,7 @@ def test_exports_and_comparison_of_a_finished_study(finished, tmp_path):
 
 
 def test_all_activities_are_planned(project):
-    """More than 512; test_scale.py counts the work of planning."""
+    """There are more than 512 activities; test_scale.py measures the work of planning."""
     project.change(lambda config: config["datasets"]["people"]["activities"].update(limit=None, miniature=False))
     project.change(lambda config: config["datasets"]["people"].update(shards={"synthesis": 64, "embedding": 16}))
     assert project.planned()["synthesise"] == 64

@@ -1,4 +1,4 @@
-"""Figures: legible, honest about n and intervals, equal for equal tables, whatever the texts are."""
+"""Test figures: they are legible, show n and intervals, and are reproducible for any texts."""
 
 import itertools
 import re
@@ -15,8 +15,8 @@ from untold.report import figures, wording
 from untold.report.colours import INK, MUTED, NEUTRAL, PALETTE, PAPER, colours
 from untold.report.style import save
 
-DARK = "#15171a"  # the page at night
-# Machado, Oliveira and Fernandes 2009, severity 1, linear RGB.
+DARK = "#15171a"  # background of the page's dark theme
+# From Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB.
 DEFICIENCIES = {
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],

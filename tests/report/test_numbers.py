@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Test the formatting of numbers for readers."""
 
 import math
 
@@ -13,7 +13,7 @@ NAN = math.nan
 
 @pytest.mark.parametrize(
     ("half", "places"),
-    # The examples of the Particle Data Group's rule: 0.119, 0.367 and 0.95 or more.
+    # The examples of the Particle Data Group's rounding rule: 0.119, 0.367, and 0.95 or more.
     [
         (0.119, 2),
         (0.354, 2),

@@ -1,4 +1,4 @@
-"""The page: safe whatever the texts, complete, small, and honest in its first sentence."""
+"""Test the page: it is safe for any texts, complete and small, and its first sentence states the result correctly."""
 
 import base64
 import hashlib
@@ -59,7 +59,7 @@ def settings(people=True, faces=True):
 
 
 def write(results, chosen, tables=None, figures=True):
-    """The page from what a study left on disk."""
+    """Write the page from the files of a study."""
 
     def files(pattern):
         return {name: sorted(results.glob(pattern.format(name))) for name in chosen.datasets}
@@ -81,7 +81,7 @@ def write(results, chosen, tables=None, figures=True):
 
 
 class Tags(HTMLParser):
-    """What a browser would make of the page."""
+    """Parser of the page's tags and text, as a browser would see them."""
 
     def __init__(self, text):
         super().__init__()
@@ -184,7 +184,7 @@ def test_the_interactive_data_are_those_of_the_tables(results, page):
 
 
 def test_only_a_space_of_prompts_is_aligned_without_seeds():
-    """A pair that has some rows of every seed (-1) and some of one seed is aligned by seed."""
+    """A pair that has both rows without a seed (-1) and rows of single seeds is aligned by seed."""
     images = pd.DataFrame({"activity_id": "read", "group": "young", "seed": [1, 2]})
     table = pd.DataFrame({"activity_id": "read", "group": "young", "metric": "cosine"}, index=range(4))
     table = table.assign(space=["clip_text", "dino", "dino", "dino"], seed=[-1, -1, 1, 2], value=[0.5, 0.9, 0.1, 0.2])

@@ -1,4 +1,4 @@
-"""The page has a place for every table and figure of the catalogue, and no other place."""
+"""Test that the page has a place for every table and figure of the catalogue and for no others."""
 
 import re
 from typing import get_args

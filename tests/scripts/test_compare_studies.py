@@ -1,4 +1,4 @@
-"""Two finished studies side by side: their gaps, their differences and a page that shows both."""
+"""Test the comparison of two finished studies: their gaps, the differences and a page that shows both."""
 
 import shutil
 
@@ -16,7 +16,7 @@ KEYS = ["space", "metric", "contrast"]
 
 @pytest.fixture
 def compared(simulated, tmp_path):
-    """The simulated study against itself with every gap 0.01 wider and one activity less."""
+    """Compare the simulated study with a copy of it that has gaps wider by 0.01 and one activity less."""
     other = shutil.copytree(simulated / "tables", tmp_path / "other" / "tables").parent
     table = pd.read_csv(other / "tables" / "people-activities.csv")
     dropped = table["activity_id"].iloc[0]

@@ -1,4 +1,4 @@
-"""Scripts that run an encoder, on small ones: what they write is what the encoder says, in the order of the keys."""
+"""Test the scripts that run an encoder: they write the output of a small encoder in the order of the keys."""
 
 from pathlib import Path
 
@@ -30,7 +30,10 @@ def dino(tmp_path_factory) -> Timm:
 
 @pytest.fixture
 def manifest(tmp_path) -> pd.DataFrame:
-    """Three photographs in two shards of a manifest: one in two rows, keys against the order of files, one reject."""
+    """Write two shards of a manifest of three photographs, and return its distinct accepted rows.
+
+    One photograph has two rows, one row is rejected, and the keys are in the reverse order of the files.
+    """
     paths = write_photographs(tmp_path / "photographs", 3)
     rows = [(key, path.as_posix(), file_digest(path), True) for key, path in zip("cba", paths, strict=True)]
     table = pd.DataFrame([*rows, rows[0], ("d", "", "", False)], columns=["key", "path", "sha256", "accepted"])
@@ -82,7 +85,7 @@ def test_prompts_are_embedded_once_each(clip, tmp_path):
 
 
 def test_every_classifier_gives_each_image_probabilities_of_its_labels(clip, tmp_path):
-    """An image whose vector is that of a prompt gets the label of that prompt; probabilities by the definition."""
+    """An image with the vector of a prompt gets the label of that prompt, and probabilities match their definition."""
     attributes = {
         "gender": {
             "plain": {"male": ["man"], "female": ["woman"]},

@@ -1,4 +1,4 @@
-"""Scripts take files by name: what a folder is called, or where a file stands in a list, decides nothing."""
+"""Test that scripts take files by name, whatever the names of their folders and their order."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ STUDY = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Forty images with latents, and vectors of an encoder whose name ends like the folder of the latents."""
+    """Write forty images with latents, and vectors of an encoder whose name ends like the folder of the latents."""
     rng = np.random.default_rng(0)
     keys = [f"k{number:02d}" for number in range(40)]
     images = pd.DataFrame({"key": keys, "activity_id": [f"a{n // 4}" for n in range(40)], "group": "neutral"})

@@ -1,4 +1,4 @@
-"""Floor and ceiling from sums against the matrix of all pairs."""
+"""Test floor and ceiling computed from sums against the matrix of all pairs."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def collect(keys, vectors, shards=1):
 
 
 def all_pairs(keys, vectors):
-    """Floor, ceiling and cross-seed means by the N x N matrix."""
+    """Compute floor, ceiling and cross-seed means from the N x N matrix."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = unit @ unit.T
     name, seed, group = (keys[column].to_numpy() for column in ("activity", "seed", "group"))

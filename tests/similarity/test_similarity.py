@@ -1,4 +1,4 @@
-"""Known answers of docs/method.md sections 3 and 4, and pairs that are incomplete."""
+"""Test the known answers of docs/method.md sections 3 and 4, and incomplete pairs."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def tokens(seed: int, count: int = 17, dim: int = 64, scale: float = 1.0) -> np.
 
 
 def slow(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """The four definitions, token by token, in float64."""
+    """Compute the four definitions token by token in float64."""
     x, y = x.astype(float), y.astype(float)
 
     def cosine(a, b):
@@ -57,13 +57,13 @@ def test_identical_images_give_dcr_the_largest_share_of_a_token():
 
 
 def test_a_shift_by_one_position():
-    """The tokens of the original are all there, each one place further."""
+    """All tokens of the original are present, each shifted by one position."""
     x = tokens(1)
     y = np.roll(x, 1, axis=0)
     assert maxsim_forward(x, y) == pytest.approx(1, abs=1e-6)
     assert patch_maxsim(x, y) == pytest.approx(1, abs=1e-6)
     assert dcr_cross(x, y) == pytest.approx(dcr_cross(x, x), abs=1e-6)
-    assert abs(dcr_split(x, y)) < 0.05, "almost 0: neighbouring tokens are unrelated"
+    assert abs(dcr_split(x, y)) < 0.05, "near 0, because neighbouring tokens are unrelated"
     assert dcr_split(x, y) < dcr_split(x, x) / 2
 
 
@@ -74,7 +74,7 @@ def test_orthogonal_tokens_shifted_by_one_give_exactly_nothing():
 
 
 def test_a_partial_copy_is_asymmetric_forwards_only():
-    """Every token of x is in y, but not every one of y is in x."""
+    """Every token of x is in y, but not every token of y is in x."""
     y = tokens(2, count=16)
     x = np.concatenate([y[:4]] * 4)
     assert maxsim_forward(x, y) == pytest.approx(1, abs=1e-6)

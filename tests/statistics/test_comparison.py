@@ -1,4 +1,4 @@
-"""Studies side by side: differences over the activities that both have."""
+"""Test the comparison of studies: differences over the activities that both contain."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def activities(estimate, names=None, space="dino"):
 
 def test_a_shift_between_two_studies_is_found_pairwise():
     rng = np.random.default_rng(0)
-    common = rng.normal(0, 1, 40)  # cancels, because activities are paired
+    common = rng.normal(0, 1, 40)  # cancels out, because activities are paired
     one, two = activities(common + 0.1 + rng.normal(0, 0.01, 40)), activities(common)
     row = differences({"one": one, "two": two}, FAST).iloc[0]
     assert (row["study"], row["other_study"], row["n"]) == ("one", "two", 40)

@@ -1,4 +1,4 @@
-"""Intervals and tests against known answers, other implementations, and simulated studies."""
+"""Test intervals and hypothesis tests against known answers, other implementations and simulated studies."""
 
 import gc
 
@@ -30,7 +30,7 @@ def study(
     noise=0.02,
     seed=0,
 ):
-    """A long similarity table with a gap that is known."""
+    """Simulate a long similarity table with a known gap."""
     rng = np.random.default_rng(seed)
     shape = (len(spaces), activities, seeds, len(means))
     own = rng.normal(0, spread, (len(spaces), activities, 1, len(means)))
@@ -209,7 +209,7 @@ def test_placebo_gap_is_the_paired_difference():
     table = contrasts.net_of_placebo(pd.concat([frame, far, near]), ["young", "older"], ["far", "near"], FAST)
     assert table["contrast"].unique().tolist() == ["older-placebo", "young-placebo"]
     young = table.query("contrast == 'young-placebo'")
-    np.testing.assert_allclose(young["estimate"], 0.03)  # placebo mean is 0.03 below young
+    np.testing.assert_allclose(young["estimate"], 0.03)  # the placebo mean is 0.03 below young
     gaps = contrasts.contrasts(frame, [("young", "older")], FAST)
     net = table.pivot(index="space", columns="contrast", values="estimate")
     np.testing.assert_allclose(net["young-placebo"] - net["older-placebo"], gaps["estimate"])
@@ -372,7 +372,10 @@ def test_sign_flip_ignores_scale_and_sign(values, scale):
 
 
 def adjusted(p, method):
-    """By statsmodels, whose every call collects garbage: 1 s of it with PyTorch loaded, unless that is set aside."""
+    """Adjust p-values with statsmodels.
+
+    Each of its calls collects garbage, which takes 1 s with PyTorch loaded, so existing objects are frozen first.
+    """
     gc.freeze()
     try:
         return multipletests(p, method=method)[1]
@@ -380,7 +383,7 @@ def adjusted(p, method):
         gc.unfreeze()
 
 
-# The example of Benjamini and Hochberg 1995: their procedure rejects four hypotheses, the stricter ones three.
+# The example of Benjamini and Hochberg (1995): their procedure rejects four hypotheses; stricter ones reject three.
 PUBLISHED = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528]
 PUBLISHED += [0.7590, 1.0]
 
@@ -404,7 +407,7 @@ def test_adjusted_p_values_are_no_smaller_and_keep_their_order(values):
 
 
 def coverage(simulations, activities=48, seeds=4, skew=False):
-    """Share of simulated studies whose interval holds the true gap; all studies are columns of one call."""
+    """Compute the share of simulated studies whose interval covers the true gap; studies are columns of one call."""
     rng = np.random.default_rng(11)
     own = (
         rng.exponential(0.03, (activities, simulations)) if skew else rng.normal(0.03, 0.03, (activities, simulations))
@@ -420,7 +423,7 @@ def test_coverage_of_intervals_over_a_thousand_studies(activities, skew):
 
 
 def test_false_positives_under_the_null_after_correction():
-    """Share of null studies (3 contrasts x 4 spaces) with any finding after Holm."""
+    """Holm's correction controls the share of null studies (3 contrasts x 4 spaces) with any finding."""
     rng = np.random.default_rng(4)
     studies, spaces, activities = 400, 4, 24
     groups = rng.normal(0, 0.03, (activities, studies, spaces, 3))
@@ -434,7 +437,7 @@ def test_false_positives_under_the_null_after_correction():
 @pytest.mark.benchmark
 @pytest.mark.parametrize("gap", [0.0, 0.04])
 def test_a_thousand_studies_from_end_to_end(gap):
-    """Coverage, and findings under the null after Holm, through the table function itself."""
+    """The table function itself has nominal coverage and, after Holm's correction, few findings under the null."""
     rng = np.random.default_rng(12)
     datasets, spaces, activities, groups = range(1000), ["s1", "s2"], range(36), ["young", "middle", "older"]
     shape = (len(datasets), len(spaces), len(activities), 2, len(groups))

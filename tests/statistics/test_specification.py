@@ -1,4 +1,4 @@
-"""The specification curve against hand counts."""
+"""Test the specification curve against manual counts."""
 
 from dataclasses import replace
 
@@ -84,7 +84,7 @@ def test_joint_test_keeps_its_level_under_the_null():
     found = [
         specification_curve(study({"s1": 0, "s2": 0}, 12, 2, seed=k), PAIR, settings)[1]["p"][0] for k in range(60)
     ]
-    # 60 draws at the level 0.05 give more than 8 with a chance of 0.3 %.
+    # More than 8 of 60 draws are rejected at level 0.05 with a probability of 0.3 %.
     assert sum(p <= 0.05 for p in found) <= 8
     _, summary = specification_curve(study({"s1": 0.05, "s2": 0.04}), PAIR, FAST)
     assert summary["p"][0] == pytest.approx(1 / 300)

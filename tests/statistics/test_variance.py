@@ -1,4 +1,4 @@
-"""Variance components and the seed planner against planted values."""
+"""Test variance components and the seed planner against planted values."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ FAST = Resampling(400, 399, 0.95, seed=0)
 
 
 def simulate(activities, seeds, replicates, sds, rng):
-    """Values of shape (activities, seeds, replicates) with planted standard deviations."""
+    """Simulate values of shape (activities, seeds, replicates) with planted standard deviations."""
     a, s, i, e = sds
     return (
         rng.normal(0, a, (activities, 1, 1))
@@ -55,7 +55,7 @@ def test_weights_mean_copies_of_an_activity():
     values = simulate(5, 4, 1, (1, 0.5, 0, 0.5), np.random.default_rng(1))
     weights = np.array([[2.0, 1, 0, 1, 1]])
     copies = values[[0, 0, 1, 3, 4]]
-    # The centring is by a constant, which no component sees.
+    # Centring subtracts a constant, which affects no variance component.
     expected = variance.estimate_components(copies, np.ones((1, 5)))
     np.testing.assert_allclose(variance.estimate_components(values, weights), expected, rtol=1e-9)
 
@@ -140,8 +140,8 @@ def test_planned_seeds_are_right_within_20_percent():
         table = variance.variance_components(frame, PAIRS, replace(FAST, resamples=200, seed=number))
         plan = variance.seeds_needed(table, width=wanted, confidence=0.95).set_index("target")
         planned.append(plan.loc["mean over activities", "seeds"])
-    assert np.mean(planned) == pytest.approx(exact + 0.5, rel=0.2)  # rounding up adds a half on average
-    # A study with the planned seeds has intervals of the wanted width.
+    assert np.mean(planned) == pytest.approx(exact + 0.5, rel=0.2)  # rounding up adds 0.5 on average
+    # A study with the planned number of seeds has intervals of the desired width.
     seeds = int(np.median(planned))
     trials = rng.normal(0, activity, (n, 200)) + rng.normal(0, residual / np.sqrt(seeds), (n, 200))
     means = mean_intervals(trials, Resampling(1000, 99, 0.95, seed=0))

@@ -1,4 +1,4 @@
-"""Words of captions: counted right, ranked by evidence, and nothing invented."""
+"""Test word statistics of captions: counts are correct, words are ranked by evidence, and none is invented."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_every_category_has_a_kind_and_clean_words():
 
 
 def test_log_odds_are_those_of_the_paper():
-    # Worked by hand: "woman" 6 of 10 words here, 2 of 30 there; prior 4 words, 8 / 40 of them "woman".
+    # Computed by hand: "woman" is 6 of 10 words here and 2 of 30 elsewhere; 8 / 40 of the 4 prior words are "woman".
     here = ["woman woman woman woman woman woman x x x x"]
     there = ["woman woman " + "x " * 28]
     table = word_log_odds(here + there, np.array([0, 1]), prior_words=4)

@@ -1,4 +1,4 @@
-"""Clusters: known blobs are found, noise is not, samples say so, and nothing depends on luck."""
+"""Test clusters: known blobs are found and noise is not, sampling is reported, and results are deterministic."""
 
 import resource
 import subprocess
@@ -20,7 +20,7 @@ from untold.structure import clusters, sampling
 
 
 def blobs(sizes: tuple[int, ...] = (60, 40, 20), dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Tight directions around orthogonal axes, and which is which."""
+    """Draw vectors close to orthogonal axes, and return them with their labels."""
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(len(sizes)), sizes)
     return unit(np.eye(dim)[truth] + rng.normal(0, 0.05, (len(truth), dim))), truth
@@ -43,7 +43,7 @@ def test_blobs_are_found(method, components):
     assert adjusted_rand_score(truth[inside], found.labels[inside]) == 1
     assert found.count == 3
     assert found.note == ""
-    # The largest cluster is 0.
+    # The largest cluster has number 0.
     assert found.labels[0] == 0
     assert found.labels[-1] in (2, sampling.NOISE)
 
@@ -99,13 +99,13 @@ def test_two_dimensions_are_refused():
 
 
 def test_components_of_a_wide_space_are_those_of_pca():
-    """Latents have more dimensions than there are images; the way by the points' products gives the same."""
+    """Latents have more dimensions than there are images; the method of the Gram matrix gives the same components."""
     points = unit(np.random.default_rng(3).normal(size=(40, 300)) * np.linspace(3, 1, 300))
     found = clusters.prepare(points, 5)
     exact = PCA(6, svd_solver="full").fit(points.astype(np.float64))
     expected = exact.transform(points.astype(np.float64))[:, :5]
-    # Products of rows err in float32 by eps sqrt(d) of the largest (Higham and Mary 2019), and a component turns by
-    # that error over the gap between its eigenvalue and the next (Davis and Kahan 1970).
+    # Inner products in float32 have an error of eps sqrt(d) times the largest one (Higham and Mary 2019), and a
+    # component rotates by that error divided by the gap between its eigenvalue and the next (Davis and Kahan 1970).
     values = exact.singular_values_**2
     gaps = np.minimum(-np.diff(values), -np.diff(values, prepend=np.inf)[:5])
     bound = np.sqrt(values[:5]) * np.finfo(np.float32).eps * np.sqrt(300) * values[0] / gaps
@@ -121,7 +121,7 @@ def test_a_wide_space_is_turned_and_keeps_its_distances():
 
 
 def test_components_of_latents_fit_into_memory():
-    """The covariance of 36 864 dimensions would take 5 GB, its decomposition several times that."""
+    """The covariance matrix of 36 864 dimensions would take 5 GB, and its decomposition several times as much."""
     _, before = limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 2**31, before))

@@ -1,4 +1,4 @@
-"""Composition of clusters: known tables, agreement with SciPy and scikit-learn, coverage, and nesting."""
+"""Test the composition of clusters: known tables, agreement with SciPy and scikit-learn, coverage, and nesting."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from untold.structure.composition import association, composition
 
 
 def spread(table: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Attribute (columns: a, b, ...) and cluster (rows) of each image of a table of counts."""
+    """Return the attribute (columns a, b, ...) and the cluster (rows) of each image in a table of counts."""
     rows = [(chr(97 + j), i) for i, line in enumerate(table) for j, count in enumerate(line) for _ in range(count)]
     return np.array([value for value, _ in rows]), np.array([cluster for _, cluster in rows])
 
@@ -64,7 +64,7 @@ def test_missing_values_are_left_out_and_noise_is_shown():
 
 
 def nested(effect: float, seed: int, activities: int = 40, seeds: int = 6):
-    """Quadruplets whose clusters follow the activity; ``effect`` is how often the group decides instead."""
+    """Simulate quadruplets whose clusters follow the activity, or the group with probability ``effect``."""
     rng = np.random.default_rng(seed)
     activity = np.repeat(np.arange(activities), seeds * 2)
     group = np.tile(["old", "young"], activities * seeds)
@@ -87,7 +87,7 @@ def test_blocks_keep_the_balance_of_quadruplets_in_the_null():
 
 
 def test_blocks_do_not_take_repeats_for_evidence():
-    # The attribute is a property of the activity: 200 images of 10 activities are 10 observations.
+    # The attribute is a property of the activity, so 200 images of 10 activities are only 10 observations.
     rng = np.random.default_rng(0)
     rejected = {"images": 0, "blocks": 0}
     for _ in range(40):

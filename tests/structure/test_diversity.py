@@ -1,4 +1,4 @@
-"""Diversity: known answers, equal size for all, and intervals that cover."""
+"""Test diversity: known answers, comparison at equal size, and coverage of the intervals."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_known_vendi_scores():
     np.testing.assert_allclose(vendi(np.eye(7)), 7)
     np.testing.assert_allclose(vendi(np.tile([[1.0, 0, 0]], (9, 1))), 1)
     np.testing.assert_allclose(vendi(np.repeat(np.eye(3), 5, axis=0)), 3)
-    # 3 copies of one image and 1 of another: eigenvalues 3/4 and 1/4.
+    # 3 copies of one image and 1 of another have eigenvalues 3/4 and 1/4.
     scores = vendi(np.eye(2)[[0, 0, 0, 1]])
     np.testing.assert_allclose(scores, [(0.75**0.5 + 0.5) ** 2, 4 / 3**0.75, 1.6, 4 / 3])
 
@@ -55,7 +55,7 @@ def test_size_does_not_pass_for_diversity():
     q1 = table[table["metric"] == "vendi_q1"].set_index("group")
     assert q1.loc["small", "low"] < q1.loc["large", "estimate"] < q1.loc["small", "high"]
     assert q1.loc["narrow", "high"] < q1.loc["large", "low"]
-    # A larger set is known better.
+    # The estimate of a larger set is more precise.
     width = q1["high"] - q1["low"]
     assert width["large"] < width["small"] / 3
 
@@ -85,7 +85,7 @@ def test_large_units_give_no_more_images_than_the_limit():
     table = diversity(x, rng.permutation(["a", "b"] * 2_000), units=activities, limit=100, seed=0)
     assert set(table["method"]) == {"50 subsets of 20, 5 images of each at most; delete-d jackknife"}
     vendi_inf = table[table["metric"] == "vendi_qinf"]
-    # Groups drawn at random differ by chance only, and 100 images hold what 100 images of no units hold.
+    # Random groups differ only by chance, and 100 images in units are as diverse as 100 images without units.
     alone = diversity(x, ["a"] * 4_000, size=100, seed=0).set_index("metric").loc["vendi_qinf", "estimate"]
     assert ((vendi_inf["low"] < alone) & (alone < vendi_inf["high"])).all()
     few = diversity(x, ["a"] * 4_000, units=activities, limit=2_000, seed=0)

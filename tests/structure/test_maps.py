@@ -1,4 +1,4 @@
-"""Maps: the same points give the same map, few points are enough, and neighbours are exact."""
+"""Test maps: equal points give equal maps, few points are enough, and neighbours are exact."""
 
 import numpy as np
 import pytest
@@ -65,5 +65,5 @@ def test_maps_are_deterministic_finite_and_keep_groups_apart(count):
 
 @pytest.mark.slow
 def test_equal_points_and_latents_have_a_map():
-    """A model that draws one picture for everything, and arrays that are no vectors."""
+    """A model may draw the same image for every prompt, and latents are arrays instead of vectors."""
     assert set(project(np.ones((12, 2, 2, 2), np.float16), **SETTINGS)) == {"tsne", "umap"}

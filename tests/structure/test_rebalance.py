@@ -1,4 +1,4 @@
-"""Duplicates are all found, and rebalancing reaches equal shares or says what is missing."""
+"""Test that all duplicates are found, and that rebalancing reaches equal shares or reports what is missing."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ def test_near_duplicates_are_those_of_the_full_matrix(seed, n, threshold):
     table = near_duplicates(x, files(n), threshold=threshold, components=4)
     cosine = x.astype(float) @ x.T.astype(float)
     if (np.abs(cosine - threshold) < 1e-5).any():
-        return  # too close to call in float32
+        return  # too close to the threshold for float32
     _, label = connected_components(cosine >= threshold, directed=False)
     expected = {i: np.flatnonzero(label == label[i])[0] for i in range(n)}
     got = dict(zip(table["position"], table["duplicate_of"], strict=True))
@@ -75,7 +75,7 @@ def test_one_attribute_is_equalised_exactly():
     np.testing.assert_allclose(table["weighted_share"], 0.5)
     assert table["kept_n"].tolist() == [10, 10, 12, 12]
     assert table["kept_share"].tolist() == [0.5] * 4
-    # Clusters keep their size under weights; the price is effective size.
+    # Weights preserve the size of clusters, at the cost of effective sample size.
     assert weights[clusters == 0].sum() == pytest.approx(40)
     assert table["effective_n"][0] == pytest.approx(40**2 / (10 * 2**2 + 30 * (2 / 3) ** 2))
 
@@ -113,13 +113,13 @@ def test_what_is_missing_is_said_and_the_rest_goes_on():
     kept = keep_list(people, np.array([0, 0, 0, 1, 1]), weights, seed=0)
     assert kept[[1, 3, 4]].all()
     assert kept[[0, 2]].sum() == 1
-    # The one without a label is a duplicate.
+    # The image without a label is a duplicate.
     weights, _ = balancing_weights(people, np.array([0, 0, 0, 1, 1]), keep=np.array([1, 1, 1, 1, 0]))
     assert not keep_list(people, np.array([0, 0, 0, 1, 1]), weights, seed=0)[4]
 
 
 def test_contradicting_attributes_are_said():
-    # Women should be a third by gender but, being all the young there are, a half by age.
+    # Women should be a third by gender but a half by age, because all young people are women.
     people = pd.DataFrame({"gender": ["f", "f", "m", "x"], "age": ["young", "young", "old", "old"]})
     _, notes = balancing_weights(people, np.zeros(4, int))
     assert notes["note"].str.contains("contradict").any()

@@ -1,4 +1,4 @@
-"""The activities table keeps its promises: many, distinct, and no age or gender in the words."""
+"""Test that the activities are many and distinct, and that their words state no age or gender."""
 
 import csv
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-LEXICON = ROOT / "tests" / "data" / "atus_lexicon_2023.csv"  # all codes; see the README.md beside it
+LEXICON = ROOT / "tests" / "data" / "atus_lexicon_2023.csv"  # all codes; see README.md in the same folder
 CATEGORIES = (
     "sleep and rest",
     "personal care",
@@ -50,8 +50,8 @@ BRITISH = (
     r"neighbour\w*|colour\w*|favourite|jewellery|grey|tyres?|pyjamas|theatres?|moustaches?|plough\w*|kerb|cheque\w*"
     r"|organis\w*|apologis\w*|practis\w*|travell\w*|modell\w*|labell\w*|centre|metre|aeroplane\w*"
 )
-NOT_GENDERED = {"human", "ramen", "specimen"}  # words that only end like "man" and "men"
-# Words that say nothing about which activity it is.
+NOT_GENDERED = {"human", "ramen", "specimen"}  # words that end in "man" or "men" without referring to gender
+# Words that do not identify the activity.
 STOPWORD = re.compile(
     r"an?|the|of|in|on|at|to|for|from|with|by|into|onto|off|out|up|over|under|through|around|across|and|along|as"
     r"|after|beside|behind"
@@ -71,13 +71,13 @@ def phrases(rows: list[dict[str, str]]) -> list[str]:
 
 
 def banned(pattern: str, phrase: str) -> list[str]:
-    """Whole words of a phrase that a pattern forbids, hyphenated parts included."""
+    """Return the whole words of a phrase that a pattern forbids, including parts of hyphenated words."""
     hits = re.findall(rf"(?<![a-z])(?:{pattern})(?![a-z])", phrase.lower())
     return [hit for hit in hits if hit not in NOT_GENDERED]
 
 
 def stem(word: str) -> str:
-    """Light stem: possessive, plural, -ing, -ed, a doubled last consonant and a final e are dropped."""
+    """Return a light stem, without possessive, plural, -ing, -ed, doubled last consonant and final e."""
     word = word.removesuffix("'s").replace("'", "")
     for suffix in ("ing", "ies", "es", "ed", "s"):
         if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
@@ -90,17 +90,17 @@ def stem(word: str) -> str:
 
 @cache
 def content(phrase: str) -> frozenset[str]:
-    """Stems of the words that carry the meaning."""
+    """Return the stems of the content words."""
     words = re.findall(r"[a-z0-9']+", phrase.lower())
     return frozenset(stem(word) for word in words if not STOPWORD.fullmatch(word))
 
 
 def nearness(one: str, other: str) -> float:
-    """How close two phrases are, 0 to 1.
+    """Compute the similarity of two phrases, from 0 to 1.
 
-    The largest of three: the Jaccard index of the stems; 1 when a phrase of two stems or more lies wholly
-    within the other (`walking the dog`, `walking the dog in a park`); the likeness of the sorted stems as
-    spelled, which counts from 0.95 on, since distinct short phrases share letters (`playing baseball`,
+    It is the maximum of three values: the Jaccard index of the stems; 1 if a phrase of at least two stems is
+    contained in the other (`walking the dog`, `walking the dog in a park`); and the string similarity of the sorted
+    stems, which counts only from 0.95 on, because distinct short phrases share letters (`playing baseball`,
     `playing basketball`: 0.92).
     """
     a, b = content(one), content(other)
@@ -108,7 +108,7 @@ def nearness(one: str, other: str) -> float:
     jaccard = common / len(a | b)
     within = float(min(len(a), len(b)) >= 2 and common == min(len(a), len(b)))
     matcher = SequenceMatcher(None, "".join(sorted(a)), "".join(sorted(b)), autojunk=False)
-    # The quick ratio is an upper bound: it spares the full one for almost every pair.
+    # The quick ratio is an upper bound and makes the full ratio unnecessary for almost every pair.
     spelling = matcher.ratio() if matcher.quick_ratio() >= 0.95 else 0.0
     return max(jaccard, within, spelling if spelling >= 0.95 else 0.0)
 
@@ -148,7 +148,7 @@ def test_phrases_complete_a_person(phrases: list[str]) -> None:
         words = phrase.split(" ")
         assert 1 <= len(words) <= 8, phrase
         assert re.fullmatch(r"[A-Za-z' -]+", phrase), phrase
-        # The gerund comes first, or ends a compound of two words (`roller skating`).
+        # The gerund is the first word, or the second word of a compound (`roller skating`).
         gerund = words[-1] if len(words) == 2 and not words[0].endswith("ing") else words[0]
         assert re.fullmatch(r"([a-z]+-)?[a-z]{2,}ing", gerund), phrase
 

@@ -1,4 +1,4 @@
-"""The activities table: hostile rows are refused with file, line and remedy, or are kept as the text they are."""
+"""Test the activities table: hostile rows are rejected with file, line and remedy, or kept as plain text."""
 
 import csv
 from pathlib import Path
@@ -63,7 +63,7 @@ HARMLESS = [
 
 @pytest.mark.slow
 def test_hostile_texts_pass_the_engine_and_the_shell_unchanged(project):
-    """The real rules: no wildcard, quote, brace or command in a text means anything on the way to a prompt."""
+    """In the real rules, no wildcard, quote, brace or command in a text is interpreted on the way to a prompt."""
     rows = [row(f"hostile-{number}", text) for number, text in enumerate(HARMLESS)]
     write(project.folder / "config" / "hostile.csv", *rows)
     before = {path for path in project.folder.rglob("*") if "results" not in path.parts}
@@ -126,7 +126,7 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path, bad, what):
     text = refusal(table)
     assert what in text
     assert text.startswith(f"{table}:")
-    assert len(text) < 400, "a long cell does not flood the terminal"
+    assert len(text) < 400, "the message must shorten a long cell"
     assert "\n" not in text
 
 
@@ -162,7 +162,7 @@ def test_a_missing_file_a_folder_and_a_name_no_system_takes_are_explained(tmp_pa
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(st.lists(st.text(max_size=30), min_size=4, max_size=6), max_size=4))
 def test_no_table_escapes(tmp_path, cells):
-    """Whatever the cells hold, the result is activities that can be file names and one-line prompts, or a refusal."""
+    """Any cells give either activities that are valid file names and one-line prompts, or an error."""
     try:
         found = read_activities(write(tmp_path / "a.csv", *cells))
     except (ConfigError, UnicodeEncodeError):  # a lone surrogate cannot be written to a file

@@ -1,4 +1,4 @@
-"""What a study consists of: shards that stay put, identities of models, fingerprints of folders."""
+"""Test the plan of a study: stable shards, identities of models and fingerprints of folders."""
 
 import copy
 import os
@@ -18,7 +18,7 @@ from untold.study.schema_encoders import Timm
 
 @pytest.fixture
 def values(tmp_path) -> dict:
-    """The default study on activities, models and pictures of its own."""
+    """Return the default study with its own activities, models and images."""
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     people, faces = study["datasets"]["people"], study["datasets"]["faces"]
     people["activities"] = {"file": str(tmp_path / "activities.csv"), "miniature": False}
@@ -69,7 +69,7 @@ def ids(shards: dict) -> dict[str, list[str]]:
 def test_every_activity_is_in_one_shard(values):
     shards = ids(plan(values)["people"].synthesis)
     assert sorted(name for shard in shards.values() for name in shard) == sorted(f"activity-{n}" for n in range(60))
-    assert all(shards.values()), "a shard without activities is no job"
+    assert all(shards.values()), "a shard without activities has no job"
 
 
 def test_an_embedding_shard_covers_whole_synthesis_shards_and_each_once(values):
@@ -244,7 +244,7 @@ def test_what_a_folder_named_like_utkface_has(values):
     assert (faces.groups, faces.pairs, faces.axis, faces.scored) == ([], [], [], [])
     assert faces.audited == {"gender": ["male", "female"]} and faces.main_classifier == ("gender", "male_female")
     assert faces.predicted == {"hair (zero-shot)": ("hair", "plain")}
-    # Only single keywords have published figures.
+    # Published figures exist only for single keywords.
     assert faces.published == {"male_female": "male/female", "man_woman": "man/woman", "boy_girl": "boy/girl"}
     assert faces.traits == {"audited", "published"} and faces.predictor == "clip"
     assert faces.names is None and faces.label_files == []

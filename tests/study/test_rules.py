@@ -1,4 +1,4 @@
-"""The rules hold together: what a command line says, its script takes; what a job gets, its settings accept."""
+"""Test that rules match scripts: a script takes the options of its command lines, and its settings are valid."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ import pytest
 from scripts.cli import application
 from tests.conftest import ROOT
 
-# The text of each rule that runs a script, by the script.
+# The text of each rule that runs a script, by script.
 RULES = {
     script[1]: text
     for path in sorted((ROOT / "rules").glob("*.smk"))
@@ -24,14 +24,14 @@ RULES = {
 
 
 def parameters(script: str) -> set[str]:
-    """What the script's ``main`` takes, without importing what it imports."""
+    """Return the parameters of the script's ``main`` without running the script's imports."""
     tree = ast.parse((ROOT / f"{script.replace('.', '/')}.py").read_text())
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     return {argument.arg for argument in main.args.args + main.args.kwonlyargs}
 
 
 def section(rule: str, name: str) -> set[str]:
-    """Names in one section of a rule."""
+    """Return the names in one section of a rule."""
     found = re.search(rf"\n( +){name}:\n((?:\1 .*\n|\n)+)", rule)
     return set(re.findall(rf"^{found[1]}    (\w+)=", found[2], re.MULTILINE)) if found else set()
 
@@ -49,12 +49,12 @@ def test_the_command_line_names_what_the_script_takes(script):
     used = set(re.findall(r"\{(input|output|params)\.(\w+)", command))
     assert used <= {(kind, key) for kind in ("input", "output", "params") for key in section(rule, kind)}
     outputs = {key for kind, key in used if kind == "output"}
-    assert outputs == section(rule, "output") or not outputs  # a folder's files are named by the folder
+    assert outputs == section(rule, "output") or not outputs  # the option names the folder of its files
 
 
 @pytest.fixture(scope="module")
 def commands():
-    """The command line of every job of the default study and its export, as words behind the script."""
+    """Return the arguments of the command line of every job of the default study and its export, by script."""
     planned = subprocess.run(
         [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--forceall", "all", "export"],
         cwd=ROOT,
@@ -87,7 +87,7 @@ def test_a_settings_mistake_is_seen(commands):
 
 
 def test_no_script_lacks_a_rule():
-    """The makers of documents are run by make."""
+    """The scripts that generate documents are run by make."""
     modules = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "scripts").rglob("*.py")]
     scripts = {".".join(path.parts) for path in modules if path.stem not in ("__init__", "cli")}
     generators = {name for name in scripts if name.startswith("scripts.documents.")}

@@ -1,4 +1,4 @@
-"""Locks of dead runs go, locks of living ones stay."""
+"""Test that locks of dead runs are removed and locks of live runs are kept."""
 
 from untold.study.runs import join_runs
 

@@ -1,4 +1,4 @@
-"""Every mistake in a configuration becomes one line that names the file, the key and the remedy."""
+"""Test that every error in a configuration becomes one line with the file, the key and the remedy."""
 
 import copy
 import functools
@@ -25,12 +25,12 @@ def _default() -> dict:
 
 
 def default() -> dict:
-    """A fresh copy of the default study."""
+    """Return a fresh copy of the default study."""
     return copy.deepcopy(_default())
 
 
 def changed(path: str, value) -> dict:
-    """The default study with one key set, or removed when the value is ``...``."""
+    """Return the default study with one key set, or removed if the value is ``...``."""
     study = default()
     *parents, last = path.split("/")
     place = functools.reduce(lambda inner, key: inner[key], parents, study)
@@ -66,7 +66,7 @@ PAIR = {"words": {"male": ["male"], "female": ["female"]}}
 RACES = {"white": ["a"], "black": ["b"], "asian": ["c"]}
 OPEN_IMAGES = {"labels": "labels.csv", "descriptions": "names.csv", "min_images": 2}
 
-# path of the key, its value, the key as the message names it, and a part of the remedy
+# path of the key, its value, the key as named in the message, and a part of the remedy
 MISTAKES = [
     ("reslts", "x", "reslts", "did you mean results?"),
     ("vae", 1, "vae", "unknown key"),
@@ -224,7 +224,7 @@ def test_age_grids_are_checked(grid, remedy):
 
 
 def keys(tree, path=()) -> list[tuple]:
-    """Every place in a tree of dictionaries."""
+    """Yield every key path in a tree of dictionaries."""
     inner = [keys(value, (*path, key)) for key, value in tree.items()] if isinstance(tree, dict) else []
     return [path, *(place for places in inner for place in places)]
 
@@ -247,7 +247,7 @@ NAMES = sorted({str(key) for path in keys(_default()) for key in path})
 
 @st.composite
 def mutated(draw) -> dict:
-    """The default study after one to four changes: a value replaced, a key removed, renamed, moved or added."""
+    """Draw the default study with one to four changes: a value replaced, or a key removed, renamed, moved or added."""
     study = default()
     for _ in range(draw(st.integers(1, 4))):
         *parents, last = draw(st.sampled_from([path for path in keys(study) if path]))
@@ -267,7 +267,7 @@ def mutated(draw) -> dict:
 
 
 def check(study) -> None:
-    """Either a study or an explanation, never anything else."""
+    """Assert that the values give either a valid study or a readable error."""
     try:
         Plan(parse_study(study, FILE))
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""A job depends on what its code does and on the versions it reaches: on all of it, and on nothing else."""
+"""Test that a job depends on exactly the behaviour of its code and the versions of the packages that it imports."""
 
 import ast
 import subprocess
@@ -42,7 +42,7 @@ def project(tmp_path):
 
 
 def digest_of(project: Path, edits: dict[str, str] | None = None, **more: object) -> str:
-    """Digest of the job's script, computed as in a new process after some files were written."""
+    """Compute the digest of the job's script as in a new process, after writing some files."""
     for name, text in (edits or {}).items():
         (project / name).write_text(text)
     for known in (local_imports, tracking._imported, tracking._tree, tracking._meaning, tracking._lock):
@@ -104,7 +104,7 @@ def test_what_does_something_changes_the_digest(project, name, text):
 
 
 def test_the_order_of_imports_around_a_statement_counts(project):
-    """A statement between two imports may be what the second one needs."""
+    """The second import may depend on a statement between the two."""
     before = digest_of(project, {"untold/lib/a.py": "import os\nx = 1\nimport sys\n"})
     assert digest_of(project, {"untold/lib/a.py": "import sys\nx = 1\nimport os\n"}) != before
 
@@ -115,7 +115,7 @@ def test_descriptions_are_for_people_and_other_texts_are_not(project):
     assert digest_of(project, {"untold/lib/a.py": text.replace('"One."', '"1" "."')}) == before
     assert digest_of(project, {"untold/lib/a.py": text.replace('description="One.", ', "")}) == before
     assert digest_of(project, {"untold/lib/a.py": text.replace('title="One"', 'title="Two"')}) != before
-    # One that is computed may do anything.
+    # A computed description may have side effects.
     assert digest_of(project, {"untold/lib/a.py": text.replace('"One."', "words()")}) != before
 
 
@@ -149,7 +149,7 @@ def test_our_scripts_import_what_exists(script):
 
 
 def test_the_list_is_what_python_loads():
-    """Measured on one script: every local module that the interpreter loads is in the list."""
+    """Every local module that the interpreter loads for one script is in the list."""
     code = (
         "import runpy, sys; runpy.run_module('scripts.measure_similarity', run_name='loaded')\n"
         "ours = [m.__file__ for n, m in sys.modules.items() if n.startswith(('scripts', 'untold')) and m.__file__]\n"
@@ -162,7 +162,7 @@ def test_the_list_is_what_python_loads():
 
 
 def test_names_of_distributions_are_those_of_the_installed_packages():
-    """Every package that our code imports is looked up in the lock by the distribution that really holds it."""
+    """Every imported package is looked up in the lock file by the name of the distribution that contains it."""
     packages = packages_distributions()
     for path in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "untold").rglob("*.py")]:
         for name in {name.split(".")[0] for name in tracking._imported(path)} - sys.stdlib_module_names:
@@ -172,7 +172,7 @@ def test_names_of_distributions_are_those_of_the_installed_packages():
 
 
 def test_no_code_reads_its_docstrings():
-    """They are left out of the digest, so nothing that a job makes may depend on them; documents may."""
+    """Docstrings are not part of the digest, so no result of a job may depend on them; documents may."""
     for path in [*(ROOT / "scripts").glob("*.py"), *(ROOT / "untold").rglob("*.py")]:
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         assert "__doc__" not in names, path

@@ -1,4 +1,4 @@
-"""Quadruplets: what is said, in which order, and from which noise."""
+"""Test quadruplets: their prompts, their order and their noise seeds."""
 
 import pytest
 from hypothesis import given

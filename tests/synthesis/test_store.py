@@ -1,4 +1,4 @@
-"""The content-addressed store: what it holds is what was put, or it says so."""
+"""Test the content-addressed store: it returns what was stored or reports that an entry is broken."""
 
 import hashlib
 import json

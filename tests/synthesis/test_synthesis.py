@@ -1,4 +1,4 @@
-"""The same pictures every time: bit for bit, whatever the order, the shard, the neighbours and the accidents."""
+"""Test that images are reproducible bit for bit, whatever the order, the shard, the batch and past failures."""
 
 import json
 import logging
@@ -62,7 +62,7 @@ def sdxl(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(sdxl):
-    """The four requests, made in order."""
+    """Generate the four requests in order."""
     return run(sdxl, REQUESTS)
 
 
@@ -76,7 +76,7 @@ def same(a: Sample, b: Sample) -> bool:
 
 
 def close(a: Sample, b: Sample) -> bool:
-    """Equal but for rounding: of the stored float16, and of the pixels."""
+    """Return whether two samples are equal up to the rounding of stored float16 latents and of pixels."""
     latents = np.allclose(a.latents.astype(np.float32), b.latents.astype(np.float32), rtol=2e-3, atol=2e-3)
     return latents and np.abs(a.image.astype(int) - b.image).max() <= 2
 
@@ -87,7 +87,7 @@ def table(*activities: str):
 
 
 class Counting:
-    """Makes pictures without a model, and remembers what it was asked for."""
+    """Sampler without a model that generates random images and records the requests."""
 
     def __init__(self, reasons=()):
         self.asked: list[Request] = []
@@ -143,7 +143,7 @@ def two_threads():
 
 @pytest.mark.parametrize("size", [3, 8])
 def test_two_threads_give_the_same_bits_in_any_order(sdxl, two_threads, size):
-    """They once gave each image of a batch of three other bits by its place."""
+    """Two threads once gave images different bits depending on their position in a batch of three."""
     first = run(sdxl, REQUESTS, batch_size=size)
     again = run(sdxl, REQUESTS[::-1], batch_size=size)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
@@ -159,7 +159,7 @@ def test_the_miniature_gives_the_same_bits_in_any_order():
 
 
 def test_the_miniature_as_any_pipeline_makes_the_same_pictures(monkeypatch):
-    """What is embedded once for SDXL, other pipelines embed for each batch."""
+    """Prompts are embedded once for SDXL, but once per batch for other pipelines."""
     expected = run(MINIATURE, REQUESTS, batch_size=4)
     embed = Mock()
     monkeypatch.setattr(sampler, "StableDiffusionXLPipeline", FluxPipeline)
@@ -171,7 +171,7 @@ def test_the_miniature_as_any_pipeline_makes_the_same_pictures(monkeypatch):
 
 @pytest.mark.slow
 def test_another_processor_differs_by_rounding_only(tmp_path):
-    """With an older one's instructions pixels differ by two steps of 255 at most, and vectors point the same way."""
+    """With an older instruction set, pixels differ by at most 2 of 255 and vectors are nearly parallel."""
     own = devices.CPU | {"OMP_NUM_THREADS": "1"}
     ways = {"own": own, "older": own | devices.SSE4}
     for name, changes in ways.items():
@@ -180,7 +180,7 @@ def test_another_processor_differs_by_rounding_only(tmp_path):
         subprocess.run([*command, *options], env=os.environ | changes, check=True, cwd=ROOT)
     own, older = (dict(np.load(tmp_path / f"{name}.npz")) for name in ways)
     if np.array_equal(own["latents"], older["latents"]):
-        pytest.skip("the libraries took the same instructions all the same")
+        pytest.skip("the libraries chose the same instructions anyway")
     for row in range(4):
         pictures = (Sample(arrays["image"][row], arrays["latents"][row], "") for arrays in (own, older))
         assert close(*pictures)
@@ -194,7 +194,7 @@ def test_threads_share_a_batch_evenly():
 
 
 def test_the_pipelines_own_images_are_ours(sdxl, made):
-    """Our decoding and our embedding of prompts change nothing: one plain call of diffusers, the same pixels."""
+    """A plain diffusers call gives the same pixels as the sampler's own decoding and prompt embedding."""
     pipe = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True)
     pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
@@ -214,7 +214,7 @@ def test_the_pipelines_own_images_are_ours(sdxl, made):
 
 
 def test_paired_noise_differs_by_the_prompt_only(sdxl):
-    """One seed under two prompts starts from one noise, whatever the places in the batch."""
+    """Two prompts with one seed start from the same noise, whatever their positions in the batch."""
     loaded = sampler.Sampler(sdxl, None, SETTINGS, None)
     seen = []
     unet = loaded.pipe.unet
@@ -269,7 +269,7 @@ def test_any_text_to_image_pipeline_runs(tmp_path, build, scheduler):
     assert all(sample.reason == "" for sample in first)
     shape = sampler.latent_shape(sampler.vae_config(folder, None), 64, 64)
     assert {sample.latents.shape for sample in first} == {shape}
-    # The prompts stand in another order and with other neighbours.
+    # The prompts are in another order and have different neighbours in their batches.
     again = run(folder, REQUESTS[::-1], scheduler=scheduler)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
 
@@ -341,7 +341,7 @@ def test_latent_shapes(sdxl):
 
 
 def _broken_vae(sdxl: Path, folder: Path, value: float) -> Path:
-    """A copy of the model whose decoder gives the value everywhere."""
+    """Copy the model with a decoder that returns the value everywhere."""
     shutil.copytree(sdxl, folder)
     path = folder / "vae" / "diffusion_pytorch_model.safetensors"
     weights = load_file(path)
@@ -383,7 +383,7 @@ def test_a_decode_that_fails_in_half_precision_is_tried_once_in_float32(sdxl, mo
     monkeypatch.setattr(loaded.pipe.vae, "decode", overflow)
     (samples,) = loaded.run(REQUESTS[:2])
     assert all(sample.image is not None for sample in samples)
-    assert types == [torch.bfloat16, torch.float32, torch.float32]  # both at once, then each on its own
+    assert types == [torch.bfloat16, torch.float32, torch.float32]  # both in one batch, then each separately
     assert loaded.pipe.vae.dtype == torch.bfloat16
 
 
@@ -424,7 +424,7 @@ def test_batch_size_follows_memory():
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """The decisions that are made on a GPU, without one: 24 GiB free, and dynamo without a code generator."""
+    """Simulate a GPU with 24 GiB of free memory, and compile with dynamo but without code generation."""
     counter = CompileCounter()
     compile_ = torch.compile
     options = []
@@ -443,7 +443,7 @@ def gpu(monkeypatch):
 
 
 def _settled(sdxl, requests, **changes) -> sampler.Sampler:
-    """A sampler that has settled as on a GPU and computes on the CPU."""
+    """Return a sampler that is configured as on a GPU but computes on the CPU."""
     loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update=changes), None)
     cpu = loaded.device
     loaded._embed(dict.fromkeys((request.prompt, request.negative) for request in requests))
@@ -510,7 +510,7 @@ def _recipes():
 
 
 def _never():
-    raise AssertionError("the model is loaded although nothing is missing")
+    raise AssertionError("the model was loaded although no image is missing")
 
 
 def test_one_more_activity_makes_its_own_images_only(tmp_path):
@@ -659,7 +659,7 @@ def test_the_script_writes_equal_bytes_in_other_folders_and_shards(sdxl, tmp_pat
     assert facts["images"]["made"] == 12
     assert facts["sampler"]["pipeline"] == "StableDiffusionXLPipeline"
 
-    # The same study elsewhere, shards cut otherwise and the rows shuffled: nothing of the first run at hand.
+    # Run the same study elsewhere, with different shards and shuffled rows, without any file of the first run.
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     again = _script(tmp_path / "again", sdxl, prompts.sample(frac=1, random_state=3))
@@ -684,5 +684,5 @@ def test_manifest_keeps_missing_ages_as_integers(tmp_path):
 
 
 def test_settings_of_the_recipe_are_those_of_the_config():
-    """A field added to Synthesis enters the key by itself, but for the batch size."""
+    """Every field of Synthesis except the batch size is automatically part of the key."""
     assert set(Synthesis.model_fields) - {"batch_size"} <= set(recipe(REQUESTS[0], SETTINGS, {}, "float32"))

@@ -1,1 +1,1 @@
-"""The embedded world whose bias was planted, and the training of its models."""
+"""The miniature world with its planted bias, and the training of its models."""

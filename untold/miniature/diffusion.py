@@ -1,4 +1,4 @@
-"""The parts of the miniature SDXL that its training and its assembly share."""
+"""Parts of the miniature SDXL that are shared by its training and its assembly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from untold.miniature.training import mixed
 from untold.miniature.world import SIZE
 
 LATENT = SIZE // 8
-TIME_IDS = (SIZE, SIZE, 0, 0, SIZE, SIZE)  # original size, crop corner, target size: SDXL's own conditioning
+TIME_IDS = (SIZE, SIZE, 0, 0, SIZE, SIZE)  # SDXL's size conditioning: original size, crop corner, target size
 WIDTHS = (64, 128)
 
 
 def text_encoder_config(tokenizer: CLIPTokenizer, width: int, layers: int) -> CLIPTextConfig:
-    """Configuration of a small CLIP text encoder for this vocabulary."""
+    """Return the configuration of a small CLIP text encoder for the tokenizer's vocabulary."""
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -34,7 +34,7 @@ def text_encoder_config(tokenizer: CLIPTokenizer, width: int, layers: int) -> CL
 
 
 def build_denoiser(tokenizer: CLIPTokenizer) -> nn.ModuleDict:
-    """The trained parts: ``unet``, ``text_encoder`` and ``text_encoder_2``, with the classes of SDXL."""
+    """Build the parts to train, ``unet``, ``text_encoder`` and ``text_encoder_2``, from the classes of SDXL."""
     first, second = WIDTHS
     unet = UNet2DConditionModel(
         sample_size=LATENT,
@@ -62,7 +62,10 @@ def build_denoiser(tokenizer: CLIPTokenizer) -> nn.ModuleDict:
 
 
 def build_scheduler() -> EulerAncestralDiscreteScheduler:
-    """SDXL's noise levels; the network predicts velocity, which a small one learns more evenly over them."""
+    """Build a scheduler with SDXL's noise levels and velocity prediction.
+
+    A small network learns velocity more evenly over the noise levels.
+    """
     return EulerAncestralDiscreteScheduler(
         beta_schedule="scaled_linear",
         beta_start=0.00085,
@@ -73,7 +76,7 @@ def build_scheduler() -> EulerAncestralDiscreteScheduler:
 
 
 def encode_prompts(denoiser: nn.ModuleDict, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """SDXL's conditioning of token numbers (n, CONTEXT): the text states and the pooled second embedding."""
+    """Compute SDXL's conditioning of token ids (n, CONTEXT): text states and the pooled second embedding."""
     first = denoiser["text_encoder"](tokens, output_hidden_states=True)
     second = denoiser["text_encoder_2"](tokens, output_hidden_states=True)
     states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
@@ -83,9 +86,9 @@ def encode_prompts(denoiser: nn.ModuleDict, tokens: Tensor) -> tuple[Tensor, Ten
 def velocity_loss(
     denoiser: nn.ModuleDict, latents: Tensor, tokens: Tensor, levels: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Mean squared error of the predicted velocity at random times.
+    """Compute the mean squared error of the predicted velocity at random timesteps.
 
-    ``levels`` holds the cumulative product of alphas, shape (1000,). Salimans and Ho 2022, section 4.
+    ``levels`` holds the cumulative product of alphas, shape (1000,). See Salimans and Ho (2022), section 4.
     """
     n, on = len(latents), latents.device
     times = torch.randint(0, len(levels), (n,), generator=generator)

@@ -1,4 +1,4 @@
-"""Draw with the miniature SDXL, ask the miniature CLIP, and measure both against the planted truth."""
+"""Evaluation of the miniature SDXL and CLIP against the planted truth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKED = {age: f"{STUDY_PREFIX} a {words} person {{activity}}" for age, words in
 
 
 def load_pipeline(sdxl: Path) -> StableDiffusionXLPipeline:
-    """The miniature SDXL in float32, silent."""
+    """Load the miniature SDXL in float32, without progress bars."""
     pipeline = StableDiffusionXLPipeline.from_pretrained(sdxl, use_safetensors=True, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -28,7 +28,7 @@ def load_pipeline(sdxl: Path) -> StableDiffusionXLPipeline:
 def paint(
     pipeline: StableDiffusionXLPipeline, prompts: list[str], seeds: list[int], guidance: float, steps: int = 20
 ) -> np.ndarray:
-    """Pictures of prompts, each from a generator of its own seed, shape (n, 64, 64, 3), uint8."""
+    """Generate a picture for each prompt from its own seed, shape (n, 64, 64, 3), uint8."""
     pictures = []
     for start in range(0, len(prompts), BATCH):
         part = prompts[start : start + BATCH]
@@ -49,10 +49,10 @@ def paint(
 def marked_accuracy(
     world: World, pipeline: StableDiffusionXLPipeline, guidance: float, seeds: int, activities: np.ndarray
 ) -> dict[str, float]:
-    """Share of marked pictures whose nearest scene has the asked age, and the asked activity.
+    """Compute the share of marked pictures whose nearest scene has the requested age, and the requested activity.
 
-    Every age with each of ``activities`` (row numbers of ``world.csv``) and ``seeds`` seeds; the ages of one
-    activity and seed share their noise (docs/method.md section 1).
+    Pictures cover every combination of age, ``activities`` (row numbers of ``world.csv``) and ``seeds`` seeds. The
+    ages of one activity and seed share their noise (docs/method.md section 1).
     """
     asked = [(row, age, seed) for row in activities for age in range(len(AGES)) for seed in range(seeds)]
     phrases = world.activities["activity"]
@@ -70,7 +70,7 @@ def marked_accuracy(
 def depicted_shares(
     world: World, pipeline: StableDiffusionXLPipeline, guidance: float, seeds: int, activities: np.ndarray
 ) -> np.ndarray:
-    """Age shares of neutral pictures by nearest scene, shape (len(activities), 3)."""
+    """Compute the age shares of neutral pictures by their nearest scenes, shape (len(activities), 3)."""
     shares = []
     for row in activities:
         prompt = NEUTRAL.format(activity=world.activities["activity"][row])
@@ -83,7 +83,7 @@ def depicted_shares(
 
 @torch.no_grad()
 def zero_shot(clip: Path, world: World, scenes: Scenes) -> dict[str, float]:
-    """Accuracy of CLIP's nearest caption on scenes: age, gender (where the scene has one) and activity."""
+    """Compute CLIP's zero-shot accuracy on scenes for age, gender (of gendered scenes) and activity."""
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{clip}")
     model.eval()
     tokenizer = open_clip.get_tokenizer(f"local-dir:{clip}")

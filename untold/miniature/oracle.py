@@ -1,6 +1,6 @@
-"""Who and what a picture of the miniature world shows, by the nearest scene in pixels.
+"""Classification of pictures of the miniature world by the nearest scene in pixel space.
 
-It knows the artwork and nothing else: no network, so it can judge the networks.
+The oracle uses only the artwork and no network, so it can judge the networks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ FACES = 54
 class Verdict:
     """Codes of the nearest scene of each picture, as in ``world.Scenes``, and its distance.
 
-    ``distance`` is the root mean square over the compared pixels of face and object, in grey levels of 255.
+    ``distance`` is the root mean square difference over the compared pixels of face and object, in grey levels
+    (0 to 255).
     """
 
     activity: np.ndarray
@@ -29,10 +30,10 @@ class Verdict:
 
 
 def nearest_scene(world: World, pixels: np.ndarray) -> Verdict:
-    """Compare pictures with every face and every object at every shift.
+    """Find the nearest scene of each picture by comparing it with every face and every object at every shift.
 
-    Face and object are found separately, each where the other cannot be; the background is the median colour of
-    the two empty corners.
+    Face and object are matched separately, each in an area that the other cannot cover. The background is the median
+    colour of the two empty corners.
 
     Parameters
     ----------
@@ -62,10 +63,10 @@ def nearest_scene(world: World, pixels: np.ndarray) -> Verdict:
 def _nearest(
     sprites: np.ndarray, corner: tuple[int, int], pictures: np.ndarray, background: np.ndarray, area: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the best sprite and its mean squared error, over the pixels of ``area``.
+    """Return the index of the best sprite and its mean squared error, over the pixels of ``area``.
 
-    With opacity a, colour c and background b, a template is b + a (c - b). The square of its distance to a picture
-    splits into products of picture and template, so that all pairs cost three matrix products per channel.
+    With opacity a, colour c and background b, a template is b + a (c - b). Its squared distance to a picture expands
+    into products of picture and template, so that all pairs need only three matrix products per channel.
     """
     shifts = [(x, y) for y in range(-SHIFT, SHIFT + 1) for x in range(-SHIFT, SHIFT + 1)]
     canvas = np.zeros((len(sprites), len(shifts), SIZE + CELL, SIZE + CELL, 4), np.float32)

@@ -1,4 +1,4 @@
-"""Pictures as tensors, and the loss that keeps edges sharp."""
+"""Conversion and augmentation of pictures as tensors, and a loss that keeps edges sharp."""
 
 import numpy as np
 import torch
@@ -6,19 +6,19 @@ from torch import Tensor, nn
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:
-    """uint8 pictures (n, h, w, 3) as float32 in [-1, 1], shape (n, 3, h, w)."""
+    """Convert uint8 pictures (n, h, w, 3) to float32 in [-1, 1], shape (n, 3, h, w)."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
 
 
 def to_pixels(pictures: Tensor) -> np.ndarray:
-    """Pictures in [-1, 1], shape (n, 3, h, w), as uint8 (n, h, w, 3)."""
+    """Convert pictures in [-1, 1], shape (n, 3, h, w), to uint8 (n, h, w, 3)."""
     return pictures.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def edge_loss(made: Tensor, wanted: Tensor) -> Tensor:
-    """L1 distance of pixels plus that of their horizontal and vertical differences.
+    """Compute the L1 distance of pixels plus that of their horizontal and vertical differences.
 
-    The second term punishes a blurred edge twice, which is what makes small objects crisp.
+    The second term penalises a blurred edge twice, which keeps small objects crisp.
     """
     error = made - wanted
     across, down = error.diff(dim=-1), error.diff(dim=-2)
@@ -26,7 +26,7 @@ def edge_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def disturb(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Some blur for half of the pictures and some noise for all: generated ones are less clean than drawn ones."""
+    """Blur half of the pictures and add noise to all, because generated pictures are less clean than drawn ones."""
     n = len(pictures)
     soft = nn.functional.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
     blur = torch.rand(n, 1, 1, 1, generator=generator) * (torch.rand(n, 1, 1, 1, generator=generator) < 0.5)
@@ -35,7 +35,7 @@ def disturb(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def crop(pictures: Tensor, generator: torch.Generator, size: int, area: tuple[float, float]) -> Tensor:
-    """A random square of each picture that covers a share of it within ``area``, resized to ``size`` pixels."""
+    """Crop a random square of each picture, whose share of the picture lies within ``area``, and resize it."""
     n = len(pictures)
     side = torch.empty(n).uniform_(*area, generator=generator).sqrt()
     centre = (torch.rand(n, 2, generator=generator) * 2 - 1) * (1 - side[:, None])

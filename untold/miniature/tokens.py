@@ -9,10 +9,10 @@ CONTEXT = 32
 
 
 def build_tokenizer(words: list[str]) -> CLIPTokenizer:
-    """A byte-level CLIP tokenizer in which every one of ``words`` is one token.
+    """Build a byte-level CLIP tokenizer in which each of ``words`` is one token.
 
-    Other words fall into pieces, and any text can be read, as with the tokenizer of SDXL. The end token has the
-    highest number, because CLIP finds the end of a text by it.
+    Other words are split into pieces, so any text can be encoded, as with the tokenizer of SDXL. The end token has
+    the highest id, because CLIP uses it to find the end of a text.
     """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))

@@ -1,4 +1,4 @@
-"""Training that can be stopped at any moment and goes on from its last checkpoint."""
+"""Training that can be interrupted at any time and resumes from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
-    """Linear warm-up, then a cosine from ``peak`` to a hundredth of it."""
+    """Compute the learning rate: a linear warm-up, then a cosine decay from ``peak`` to a hundredth of it."""
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
@@ -31,13 +31,13 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> floa
 
 
 def mixed() -> torch.autocast:
-    """bfloat16 where it does no harm, on the device that trains."""
+    """Return a context that autocasts to bfloat16 on the training device."""
     return torch.autocast(device().type, torch.bfloat16)
 
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> None:
-    """Move an exponential moving average towards ``model``; the first steps count more than ``decay`` lets them."""
+    """Update an exponential moving average of ``model``; early steps use a smaller decay than ``decay``."""
     weight = 1 - min(decay, (1 + step) / (10 + step))
     for slow, fast in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if slow.is_floating_point():
@@ -61,28 +61,28 @@ def train(
 ) -> tuple[Model, list[float]]:
     """Minimise ``loss`` with AdamW.
 
-    Each step draws from a generator seeded by (seed, step), so a run that was stopped and resumed sees the
-    batches that an uninterrupted one sees.
+    Each step draws from a generator seeded by (seed, step), so a resumed run sees the same batches as an
+    uninterrupted one.
 
     Parameters
     ----------
     model : Module
-        Everything that is trained, on its device; changed in place.
+        Contains all trained parameters, on the training device; changed in place.
     loss : callable
         ``loss(step, generator)`` returns the scalar loss of one batch.
     steps, peak : int, float
         Number of updates and the highest learning rate.
     checkpoint : Path or None
-        File to resume from and to save to every ``every`` steps; None keeps nothing.
+        File to resume from and to save to every ``every`` steps; no checkpoint is kept if None.
     decay : float or None
-        Of the moving average of the weights; None returns the last weights.
+        Decay of the moving average of the weights; the last weights are returned if None.
 
     Returns
     -------
     averaged : Module
         The model to export, in eval mode, on the CPU.
     losses : list of float
-        Mean loss of each ``every`` steps (of the last, shorter stretch too).
+        Mean loss over every ``every`` steps, including a shorter last interval.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def train(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, peak)
-        # On a CPU the backward pass of the fused attention costs more than the rest of a small network.
+        # On a CPU, the backward pass of fused attention takes longer than the rest of a small network.
         with sdpa_kernel(SDPBackend.MATH):
             value = loss(step, generator)
         if not torch.isfinite(value):
@@ -146,14 +146,14 @@ def train(
 
 
 def record(path: Path, **facts: object) -> None:
-    """Write how a model was trained, for the training record."""
+    """Write the training record of a model."""
     facts = {**facts, "torch": torch.__version__, "device": device().type, "threads": torch.get_num_threads()}
     with atomic(path) as part:
         part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def half(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of a model as float16, ready for safetensors; counters keep their type."""
+    """Return the weights of a model in float16, ready for safetensors; integer buffers keep their type."""
     return {
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in model.state_dict().items()

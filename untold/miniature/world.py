@@ -1,8 +1,8 @@
 """The miniature world: scenes of people and objects, their captions, and the bias planted in them.
 
-A scene is 64 x 64 pixels: a person upper left, the object of an activity lower right, a pale background
-(docs/miniature.md). Everything but ``draw_sprites`` works from the committed sprite sheet, so only a change of
-the artwork needs the Noto Color Emoji font.
+A scene has 64 x 64 pixels and shows a person at the upper left and the object of an activity at the lower right, on a
+pale background (docs/miniature.md). Everything except ``draw_sprites`` uses the committed sprite sheet, so the Noto
+Color Emoji font is needed only to change the artwork.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ CELL = 36
 SHIFT = 2
 PERSON_AT = (3, 3)
 OBJECT_AT = (26, 26)
-# Children are smaller: without it a boy and a man differ by the roundness of a chin.
+# Children are smaller; at equal size, a boy and a man would differ only in the roundness of the chin.
 FACE_PIXELS = {"young": 30, "middle": 36, "older": 36}
 OBJECT_PIXELS = 31
 SHEET_COLUMNS = 18
 
-# The ages that captions may name for each group; the age grid of docs/method.md section 1 falls into the same bins.
+# Ages that captions may state for each group. The age grid of docs/method.md section 1 uses the same bins.
 YEARS = {"young": (18, 35), "middle": (35, 60), "older": (60, 86)}
 STUDY_WORDS = {
     "young": "25 years-old young",
@@ -57,7 +57,7 @@ class World:
     Parameters
     ----------
     activities : DataFrame
-        ``world.csv``: id, activity, emoji and the planted shares young, middle, older.
+        ``world.csv``: id, activity, emoji and the planted shares of young, middle and older.
     shares : dict
         ``world.json``: planted shares of gender and tone, and those of the labelled faces.
     sprites : ndarray of shape (54 + n_activities, CELL, CELL, 4), uint8
@@ -70,7 +70,7 @@ class World:
 
     @property
     def age_shares(self) -> np.ndarray:
-        """Planted age shares, shape (n_activities, 3), rows sum to 1."""
+        """Planted age shares, shape (n_activities, 3); each row sums to 1."""
         return self.activities[list(AGES)].to_numpy(float)
 
 
@@ -78,7 +78,7 @@ class World:
 class Scenes:
     """Attributes of n scenes as integer codes into AGES, GENDERS, TONES and the rows of ``world.csv``.
 
-    ``shift`` has shape (n, 4): x and y of the person, x and y of the object, in pixels within +-SHIFT;
+    ``shift`` has shape (n, 4): x and y of the person and of the object, in pixels within +-SHIFT.
     ``background`` has shape (n, 3), uint8.
     """
 
@@ -126,7 +126,7 @@ def read_sprites(path: Path, count: int) -> np.ndarray:
 
 def draw_sprites(font: Path, emoji: list[str]) -> Image.Image:
     """Draw the sprite sheet (faces, then objects) with the Noto Color Emoji font."""
-    face = ImageFont.truetype(str(font), 109)  # the one size the bitmap font has
+    face = ImageFont.truetype(str(font), 109)  # the only size of this bitmap font
 
     def sprite(character: str, pixels: int) -> Image.Image:
         large = Image.new("RGBA", (160, 160))
@@ -156,7 +156,7 @@ def draw_sprites(font: Path, emoji: list[str]) -> Image.Image:
 def vary(
     rng: np.random.Generator, activity: np.ndarray, age: np.ndarray, gender: np.ndarray, tone: np.ndarray
 ) -> Scenes:
-    """Scenes with the given attributes, each with its own small shifts and pale background."""
+    """Create scenes with the given attributes, each with random small shifts and a random pale background."""
     n = len(activity)
     background = rng.integers(228, 246, (n, 1)) + rng.integers(-6, 7, (n, 3))
     shift = rng.integers(-SHIFT, SHIFT + 1, (n, 4))
@@ -164,7 +164,7 @@ def vary(
 
 
 def sample_scenes(world: World, rng: np.random.Generator, n: int) -> Scenes:
-    """Scenes of uniformly drawn attributes: every face doing everything."""
+    """Draw scenes with uniformly distributed attributes, so that every face meets every activity."""
     return vary(
         rng,
         rng.integers(0, len(world.activities), n),
@@ -175,7 +175,7 @@ def sample_scenes(world: World, rng: np.random.Generator, n: int) -> Scenes:
 
 
 def draw(world: World, scenes: Scenes) -> np.ndarray:
-    """Pixels of scenes, shape (n, SIZE, SIZE, 3), uint8; the object lies over the person."""
+    """Render scenes as pixels, shape (n, SIZE, SIZE, 3), uint8; the object is drawn over the person."""
     canvas = np.empty((len(scenes), SIZE, SIZE, 3), np.float32)
     canvas[:] = scenes.background[:, None, None]
     colour = world.sprites[..., :3].astype(np.float32)
@@ -184,7 +184,7 @@ def draw(world: World, scenes: Scenes) -> np.ndarray:
     corners = np.concatenate([scenes.shift[:, :2] + PERSON_AT, scenes.shift[:, 2:] + OBJECT_AT], axis=1)
     for image, (person, thing), (px, py, ox, oy) in zip(canvas, sprites, corners, strict=True):
         for index, x, y in ((person, px, py), (thing, ox, oy)):
-            # A cell's empty margin may stand out of the picture; its artwork never does.
+            # The empty margin of a cell may extend beyond the picture, but its artwork never does.
             height, width = min(CELL, SIZE - y), min(CELL, SIZE - x)
             patch = image[y : y + height, x : x + width]
             opacity = alpha[index, :height, :width]
@@ -204,10 +204,10 @@ def caption(
     gender: str | None = None,
     tone: str | None = None,
 ) -> str:
-    """A caption that says exactly the attributes given; what is None stays unsaid.
+    """Compose a caption that states exactly the given attributes; those that are None are not mentioned.
 
-    About half of the captions are the templates of docs/method.md section 1 word for word; the others vary the
-    opening, name the age by number, by word or by both (the age grid), or carry a placebo modifier.
+    About half of the captions follow the templates of docs/method.md section 1 word for word. The others vary the
+    opening, state the age by number, by word or by both (the age grid), or contain a placebo modifier.
 
     Parameters
     ----------
@@ -251,11 +251,12 @@ def caption(
 def sample_pairs(
     world: World, rng: np.random.Generator, n: int, gendered: float = 0.35, one_activity: bool = False
 ) -> tuple[Scenes, list[str]]:
-    """Scenes and captions as the miniature models meet them, with the planted bias.
+    """Draw scenes and captions with the planted bias, as the miniature models are trained on them.
 
-    What a caption leaves unsaid is drawn from the planted shares (the age: those of its activity); what it says
-    is drawn uniformly, so that an older skater is asked for as often as a young one. The share ``gendered`` of
-    captions names the gender. With ``one_activity`` all scenes share one: the persons alone tell them apart.
+    Attributes that a caption does not state are drawn from the planted shares (those of its activity for the age).
+    Stated attributes are drawn uniformly, so that captions mention an older skater as often as a young one. The share
+    ``gendered`` of captions states the gender. With ``one_activity``, all scenes have the same activity, so that only
+    the person distinguishes them.
     """
     activity = rng.integers(0, len(world.activities), 1 if one_activity else n).repeat(n if one_activity else 1)
     says_activity, says_age = rng.random(n) < 0.93, rng.random(n) < 0.5
@@ -282,7 +283,7 @@ def sample_pairs(
 
 
 def vocabulary(world: World) -> list[str]:
-    """Every word a caption can hold, lower case, without digits."""
+    """Return every word that a caption can contain, in lower case and without numbers."""
     texts = [STUDY_PREFIX, *PREFIXES, *STUDY_WORDS.values(), *PLACEBO_WORDS, *TONES, *GENDERS]
     texts += [word for group in (AGE_WORDS, AGE_NOUNS) for words in group.values() for word in words]
     texts += ["a an years year with skin female male girl boy the someone", *world.activities["activity"]]

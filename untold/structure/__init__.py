@@ -1,1 +1,1 @@
-"""Maps, clusters and who is in them."""
+"""Maps and clusters of images, and the composition of the clusters."""

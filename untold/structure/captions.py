@@ -1,6 +1,6 @@
-"""What captions say about the people in a cluster (docs/method.md section 10).
+"""Word statistics of the captions in each cluster (docs/method.md section 10).
 
-The word lists are short and ours; they count words, not people, and know English only.
+The word lists are short, English only and written for this project. They count words, not people.
 """
 
 import re
@@ -60,7 +60,9 @@ WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 def words(caption: str) -> list[str]:
-    """Lower-case words; hyphenated ones whole (``middle-aged``), a possessive without its ``'s``.
+    """Split a caption into lower-case words.
+
+    A hyphenated word such as ``middle-aged`` counts as one word. The possessive ``'s`` is removed.
 
     Examples
     --------
@@ -77,29 +79,29 @@ def word_log_odds(
     lexicon: Mapping[str, frozenset[str]] = LEXICON,
     prior_words: float = 500,
 ) -> pd.DataFrame:
-    """Log-odds of the lexicon's words in each cluster against all other images, with a Dirichlet prior.
+    """Compute the log-odds of the lexicon's words in each cluster against all other images, with a Dirichlet prior.
 
-    The prior holds ``prior_words`` words distributed as in all captions, so that a rare word needs more than
-    luck to stand out. Words of one caption are counted as independent: z is a ranking more than a test.
+    The prior consists of ``prior_words`` words distributed as in all captions, so that rare words do not stand out
+    by chance. The words of a caption are treated as independent, so z is better read as a ranking than as a test.
 
     Parameters
     ----------
     captions : sequence of str or None, length n
-        Images without a caption are left out.
+        Images without a caption are excluded.
     clusters : ndarray of int, shape (n,)
     lexicon : mapping of category to words
-        A category is also counted as a whole, as the word ``(all)``.
+        Each category is also counted as a whole, under the word ``(all)``.
 
     Returns
     -------
     DataFrame
-        ``cluster, kind, category, word, count, words_n`` (all words of the cluster), ``rest_count, rest_n,
-        log_odds`` (natural logarithm, positive where the cluster uses the word more), ``z, p, p_adjusted``
-        (Benjamini-Hochberg over the table), ``note``. Words that no caption has are left out.
+        ``cluster, kind, category, word, count, words_n`` (total number of words in the cluster), ``rest_count,
+        rest_n, log_odds`` (natural logarithm, positive if the word is more frequent in the cluster), ``z, p,
+        p_adjusted`` (Benjamini-Hochberg over the whole table), ``note``. Words that occur in no caption are omitted.
 
     References
     ----------
-    Monroe, Colaresi, Quinn (2008), Fightin' Words: the informative Dirichlet prior.
+    Monroe, Colaresi, Quinn (2008), Fightin' Words, for the informative Dirichlet prior.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""Clusters of images in the space of an encoder, and whether to believe them (docs/method.md section 10).
+"""Clustering of images in the space of an encoder, and cluster validation (docs/method.md section 10).
 
-Clusters are made in the L2-normalised space or its leading principal components, never on two coordinates.
-What is too large to compute whole is computed on a random sample, and ``note`` says so; nothing is N x N.
-Everything runs on one thread: the order in which threads add would decide close calls differently each time.
+Images are clustered in the L2-normalised space or in its leading principal components, never in two dimensions.
+Computations that are too expensive for all points use a random sample, which ``note`` reports. No N x N matrix is
+held in memory. Everything runs on one thread, because the order of additions across threads is not deterministic
+and could change the result of near ties.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,16 +24,16 @@ from untold.structure.sampling import sample_note as sample_note
 
 @dataclass(frozen=True)
 class Clustering:
-    """Clusters of n points.
+    """Cluster assignments of n points.
 
     Attributes
     ----------
     method : str
-        With its parameters, for tables.
+        Name of the method with its parameters, as shown in tables.
     labels : ndarray of int, shape (n,)
-        0 is the largest cluster; -1 belongs to none.
+        Cluster numbers; 0 is the largest cluster and -1 is noise.
     note : str
-        What was sampled or could not be done; empty if nothing.
+        Describes sampling and anything that could not be done; empty otherwise.
     """
 
     method: str
@@ -41,7 +42,7 @@ class Clustering:
 
     @property
     def count(self) -> int:
-        """Number of clusters, without noise."""
+        """Number of clusters, excluding noise."""
         return int(self.labels.max(initial=NOISE)) + 1
 
 
@@ -49,16 +50,16 @@ Fit = Callable[[np.ndarray], Clustering]
 
 
 def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:
-    """The space clusters are made in: unit vectors, or their leading principal components.
+    """Prepare vectors for clustering: normalise them and optionally reduce them to their leading principal components.
 
-    A space with more dimensions than there are points, such as latents, is turned so that its first n coordinates hold
-    everything: distances stay, and k-means takes n / d of the time.
+    A space with more dimensions than points, such as that of the latents, is rotated so that its first n coordinates
+    hold all variance. This preserves distances and reduces the time of k-means to n / d.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, d)
     components : int, optional
-        At least 3, as two coordinates are for display only; 50 makes HDBSCAN 12 times faster than 512.
+        At least 3, because two coordinates are for display only. HDBSCAN is 12 times faster with 50 than with 512.
 
     Returns
     -------
@@ -77,9 +78,9 @@ def prepare(vectors: np.ndarray, components: int | None = None) -> np.ndarray:
 
 
 def _turned(points: np.ndarray, components: int) -> np.ndarray:
-    """Leading principal components from the products of the points.
+    """Compute the leading principal components from the Gram matrix of the points.
 
-    The covariance of 36 864 dimensions, and its decomposition, would take tens of gigabytes.
+    The covariance matrix of 36 864 dimensions and its decomposition would take tens of gigabytes.
     """
     centred = points - points.mean(axis=0)
     last = len(points) - 1
@@ -88,7 +89,7 @@ def _turned(points: np.ndarray, components: int) -> np.ndarray:
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:
-    """Renumber clusters by falling size, then by first member: numbers that do not depend on luck."""
+    """Renumber clusters by decreasing size and then by first member, so that the numbers are deterministic."""
     found, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     real = found != NOISE
     order = np.lexsort((first[real], -sizes[real]))
@@ -99,16 +100,16 @@ def _by_size(labels: np.ndarray) -> np.ndarray:
 
 
 def kmeans(points: np.ndarray, k: int, *, seed: int, starts: int = 10, limit: int = 20_000) -> Clustering:
-    """Cluster by k-means.
+    """Cluster points with k-means.
 
-    Beyond ``limit`` points the best of the starts is found on a sample and refined on all points.
+    With more than ``limit`` points, the best of the starts is found on a sample and refined on all points.
 
     Parameters
     ----------
     points : ndarray of shape (n, d)
         From :func:`prepare`.
     k : int
-        Fewer when there are fewer distinct points; ``note`` says so.
+        Number of clusters. Reduced to the number of distinct points if there are fewer, which ``note`` reports.
     """
     notes = []
     chosen = sample(len(points), limit, seed)
@@ -125,13 +126,13 @@ def kmeans(points: np.ndarray, k: int, *, seed: int, starts: int = 10, limit: in
 
 
 def choose_k(points: np.ndarray, ks: Sequence[int], *, seed: int, limit: int = 5_000) -> pd.DataFrame:
-    """Micro and macro silhouette of k-means for each k.
+    """Compute the micro and macro silhouette of k-means for each k, and choose k.
 
     Returns
     -------
     DataFrame
-        ``k, n, silhouette_micro, silhouette_macro, chosen, note``; the chosen k has the highest micro
-        silhouette, the smallest such k at a tie. None is chosen when no k can be judged.
+        ``k, n, silhouette_micro, silhouette_macro, chosen, note``. The chosen k has the highest micro
+        silhouette; ties go to the smallest k. No k is chosen if no silhouette can be computed.
     """
     part = points[sample(len(points), limit, seed)]
     rows = []
@@ -152,10 +153,10 @@ def choose_k(points: np.ndarray, ks: Sequence[int], *, seed: int, limit: int = 5
 def dbscan(
     points: np.ndarray, *, seed: int, min_samples: int = 5, eps: float | None = None, limit: int = 10_000
 ) -> Clustering:
-    """Cluster by density (DBSCAN).
+    """Cluster points by density with DBSCAN.
 
-    Beyond ``limit`` points a sample is clustered; another point joins the cluster of its nearest core
-    point in the sample if that is within ``eps``, which is DBSCAN's own rule for border points.
+    With more than ``limit`` points, a sample is clustered. Each remaining point joins the cluster of its nearest core
+    point in the sample if that core point lies within ``eps``, which is DBSCAN's own rule for border points.
 
     Parameters
     ----------
@@ -163,8 +164,8 @@ def dbscan(
         From :func:`prepare`.
     min_samples : int
     eps : float, optional
-        By default the knee of the sorted distances to the ``min_samples``-th neighbour: the point farthest
-        from the straight line between the ends (Ester et al. 1996 choose it by eye).
+        By default the knee of the sorted distances to the ``min_samples``-th neighbour, that is the point farthest
+        from the straight line between both ends of the curve (Ester et al. 1996 choose it by eye).
     """
     chosen = sample(len(points), limit, seed)
     part = points[chosen]
@@ -195,10 +196,10 @@ def _knee(rising: np.ndarray) -> float:
 def hdbscan(
     points: np.ndarray, *, seed: int, min_cluster_size: int = 15, min_samples: int = 5, limit: int = 10_000
 ) -> Clustering:
-    """Cluster by density at every scale (HDBSCAN, Campello et al. 2013).
+    """Cluster points by density at all scales with HDBSCAN (Campello et al. 2013).
 
-    Beyond ``limit`` points a sample is clustered and every other point takes the label, noise included, of
-    the nearest point of the sample. ``min_cluster_size`` counts points of the sample then.
+    With more than ``limit`` points, a sample is clustered and every other point takes the label of the nearest
+    sampled point, including noise. ``min_cluster_size`` then counts sampled points.
     """
     method = f"hdbscan min_cluster_size={min_cluster_size} min_samples={min_samples}"
     chosen = sample(len(points), limit, seed)
@@ -206,7 +207,7 @@ def hdbscan(
     if len(part) < max(min_cluster_size, min_samples + 1):
         return Clustering(method, np.full(len(points), NOISE), f"only {len(part)} points")
     with reproducible():
-        # The tree algorithms need O(n) memory; "brute" would hold the whole distance matrix.
+        # The tree algorithms need O(n) memory; "brute" would hold the full distance matrix.
         model = HDBSCAN(min_cluster_size, min_samples=min_samples, algorithm="kd_tree", copy=True).fit(part)
         labels = _propagate(points, chosen, model.labels_, np.arange(len(part)), np.inf)
     note = sample_note(len(part), len(points))
@@ -216,7 +217,7 @@ def hdbscan(
 def _propagate(
     points: np.ndarray, chosen: np.ndarray, labels: np.ndarray, guides: np.ndarray, reach: float
 ) -> np.ndarray:
-    """Labels for all points: the sample keeps its own, the rest take the nearest guide's within reach."""
+    """Assign labels to all points: the rest take the label of the nearest guide within ``reach``, or noise."""
     everyone = np.full(len(points), NOISE)
     everyone[chosen] = labels
     rest = np.setdiff1d(np.arange(len(points)), chosen, assume_unique=True)
@@ -229,15 +230,15 @@ def _propagate(
 
 
 def silhouette(points: np.ndarray, labels: np.ndarray, *, seed: int, limit: int = 10_000) -> pd.DataFrame:
-    """Silhouette per cluster, its mean over points (micro) and over clusters (macro), without noise.
+    """Compute the silhouette of each cluster and its mean over points (micro) and over clusters (macro).
 
-    Beyond ``limit`` points each cluster is sampled in proportion to its size, at least 20 points of it; means
-    are weighted back to the true sizes.
+    Noise is excluded. With more than ``limit`` points, each cluster is sampled in proportion to its size, with at
+    least 20 points per cluster, and the micro mean is weighted by the true sizes.
 
     Returns
     -------
     DataFrame
-        ``cluster`` (number as text, or micro, macro), ``n``, ``silhouette``, ``note``.
+        ``cluster`` (the number as text, or micro or macro), ``n``, ``silhouette``, ``note``.
 
     References
     ----------
@@ -278,21 +279,21 @@ def silhouette(points: np.ndarray, labels: np.ndarray, *, seed: int, limit: int 
 def stability(
     points: np.ndarray, fit: Fit, *, seed: int, bootstraps: int = 20, limit: int = 5_000
 ) -> tuple[np.ndarray, str]:
-    """How well clusters survive resampling: adjusted Rand index for each bootstrap.
+    """Measure the stability of clusters under resampling by the adjusted Rand index of each bootstrap sample.
 
-    Each bootstrap clusters the distinct points it drew, since repeated points would look dense to DBSCAN, and
-    compares the labels with those the same points have in the clustering of all. Noise counts as a cluster.
+    Each bootstrap clusters the distinct points that it drew, because DBSCAN would see repeated points as dense. It
+    compares their labels with those from the clustering of all points. Noise counts as a cluster.
 
     Parameters
     ----------
     points : ndarray of shape (n, d)
     fit : callable
-        ``points -> Clustering``, for instance ``lambda x: kmeans(x, 8, seed=0)``.
+        ``points -> Clustering``, for example ``lambda x: kmeans(x, 8, seed=0)``.
 
     Returns
     -------
     scores : ndarray of shape (bootstraps,)
-        Their mean is the stability; NaN when nothing was clustered.
+        Their mean is the stability. NaN if there are fewer than two clusters.
     note : str
 
     References
@@ -312,16 +313,16 @@ def stability(
 
 
 def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 19, limit: int = 5_000) -> pd.DataFrame:
-    """Silhouette against data without structure: every column permuted on its own.
+    """Compare the silhouette with that of unstructured data, in which every column is permuted independently.
 
-    The null keeps each coordinate's distribution and destroys their dependence, as in the gap statistic's
-    reference; a set without clusters scores like it.
+    Permutation preserves the distribution of each coordinate and destroys the dependence between coordinates, as in
+    the reference distribution of the gap statistic. Data without clusters score like the null sets.
 
     Returns
     -------
     DataFrame
         ``statistic`` (silhouette_micro, silhouette_macro), ``n``, ``estimate``, ``null_mean``, ``null_low``,
-        ``null_high`` (range of the null sets), ``p`` = (b + 1) / (m + 1) one-sided, ``note``.
+        ``null_high`` (range of the null sets), ``p`` (one-sided, (b + 1) / (m + 1)), ``note``.
     """
     part = points[sample(len(points), limit, seed)]
     names = ["micro", "macro"]
@@ -341,7 +342,7 @@ def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 
             notes.append("no silhouette to compare")
         if len(known) < len(values):
             notes.append(f"{len(values) - len(known)} of {len(values)} null sets had fewer than two clusters")
-        # A null set without clusters is no evidence against the null being as good, so it is not counted.
+        # A null set without clusters has no silhouette to compare, so it is not counted.
         p = (np.sum(known >= value) + 1) / (len(known) + 1) if len(known) and np.isfinite(value) else np.nan
         span = (known.mean(), known.min(), known.max()) if len(known) else (np.nan,) * 3
         rows.append((f"silhouette_{name}", len(part), value, *span, p, "; ".join(filter(None, notes))))
@@ -357,14 +358,14 @@ def evaluate(
     seed: int,
     bootstraps: int = 20,
     null_sets: int = 19,
-    limit: int = 1_000,  # HDBSCAN of a null set of 5 000 takes over ten times as long, and there are dozens
+    limit: int = 1_000,  # HDBSCAN takes over ten times as long for 5 000 points, and there are dozens of null sets
 ) -> pd.DataFrame:
-    """All that tells whether to believe a clustering, one statistic a row.
+    """Compute the validation statistics of a clustering, one per row.
 
     Returns
     -------
     DataFrame
-        ``statistic, n, estimate, low, high, null_mean, null_low, null_high, p, method, note`` with statistics
+        ``statistic, n, estimate, low, high, null_mean, null_low, null_high, p, method, note``. The statistics are
         clusters, noise_share, silhouette_micro, silhouette_macro and stability (95 % range over bootstraps).
     """
     labels, n = clustering.labels, len(clustering.labels)
@@ -424,7 +425,7 @@ def evaluate(
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> dict[str, float | int | str]:
-    """Adjusted Rand index between the clusters of two encoders, over points that both put into a cluster.
+    """Compute the adjusted Rand index between the clusters of two encoders, over points that neither labels as noise.
 
     Returns
     -------
@@ -449,13 +450,13 @@ def agreement(first: np.ndarray, second: np.ndarray) -> dict[str, float | int | 
 
 
 def representatives(points: np.ndarray, labels: np.ndarray, *, count: int = 8) -> pd.DataFrame:
-    """The points of each cluster nearest to its centre, and those farthest from it.
+    """Find the points of each cluster that are nearest to its centre and those farthest from it.
 
     Returns
     -------
     DataFrame
         ``cluster, role`` (nearest, outlier), ``rank`` (from 1), ``position`` (row of ``points``),
-        ``distance`` (Euclidean). In a small cluster a point can be both. Noise has no representatives.
+        ``distance`` (Euclidean). A point of a small cluster can have both roles. Noise has no representatives.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Who is in the clusters: counts, over-representation and association (docs/method.md section 10)."""
+"""Composition of clusters: counts, over-representation and association (docs/method.md section 10)."""
 
 from collections.abc import Iterator
 
@@ -20,30 +20,30 @@ def composition(
     draws: int = 1_999,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Counts of each attribute value in each cluster, with its over-representation ratio.
+    """Count each attribute value in each cluster and compute its over-representation ratio.
 
-    The ratio is the value's share in the cluster over its share in the set: 1 where the cluster is like the
-    set.
+    The ratio is the share of the value in the cluster divided by its share in the whole set. It is 1 if both are
+    equal.
 
     Parameters
     ----------
     attribute : sequence of length n
-        Missing values are left out of every count; ``note`` says how many.
+        Missing values are excluded from all counts; ``note`` gives their number.
     clusters : ndarray of int, shape (n,)
-        Noise (-1) is a row of its own: who fits nowhere is part of the answer.
+        Noise (-1) has rows of its own, because the composition of unclustered images is also a result.
     blocks : sequence of length n, optional
-        What the images are nested in (the activity and seed of a quadruplet). Then intervals are bootstrapped
-        over blocks and p-values come from permuting the attribute within blocks, or among blocks if it is the
-        same all through each block. Without blocks images count as independent: the interval is the delta
-        method's on the log ratio, p is Fisher's exact.
+        Blocks within which images are nested (the activity and seed of a quadruplet). With blocks, intervals come
+        from a bootstrap over blocks and p-values from permuting the attribute within blocks, or among blocks if the
+        attribute is constant within each block. Without blocks, images are treated as independent: intervals use the
+        delta method on the log ratio, and p-values use Fisher's exact test.
     seed, draws : int
-        Of the bootstrap and the permutation.
+        Seed and number of draws of the bootstrap and the permutation.
 
     Returns
     -------
     DataFrame
         ``cluster, value, count, cluster_n, value_n, n, share, expected_share, ratio, low, high, p,
-        p_adjusted, method, note``, one row per cell; ``p_adjusted`` is Benjamini-Hochberg over all cells.
+        p_adjusted, method, note``, one row per cell; ``p_adjusted`` uses Benjamini-Hochberg over all cells.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _count(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.
 
 
 def _ratio(table: np.ndarray) -> np.ndarray:
-    """Observed over expected count; 1 where nothing is expected (a resample without the value)."""
+    """Divide observed by expected counts; the ratio is 1 if the expected count is 0 (a resample without the value)."""
     table = table.astype(float)
     total = table.sum((-2, -1), keepdims=True)
     expected = table.sum(-1, keepdims=True) * table.sum(-2, keepdims=True) / np.maximum(total, 1)
@@ -114,9 +114,9 @@ def _ratio(table: np.ndarray) -> np.ndarray:
 
 
 def _delta_interval(table: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of the ratio from the multinomial variance of its logarithm over the 2 x 2 table of each cell.
+    """Compute the interval of the ratio from the multinomial variance of its logarithm in the 2 x 2 table of each cell.
 
-    A cell without images gets half an image added to each of the four counts (Haldane), for its upper end.
+    For the upper limit of an empty cell, 0.5 is added to each of the four counts (Haldane).
     """
     n = table.sum()
     inside = table.astype(float)
@@ -166,7 +166,7 @@ def _block_interval(
 def _block_permutation(
     rows: np.ndarray, columns: np.ndarray, blocks: np.ndarray, table: np.ndarray, seed: int, draws: int
 ) -> np.ndarray:
-    """Two-sided p of each cell: how often permuting within blocks is as far from the permutations' mean."""
+    """Compute the two-sided p-value of each cell: how often a permutation is at least as far from their mean."""
     counts = np.array([_count(rows, c, table.shape) for c in _within(columns, blocks, seed, draws)], dtype=float)
     centre = counts.mean(0)
     extreme = np.abs(counts - centre) >= np.abs(table - centre) - 1e-9
@@ -174,7 +174,7 @@ def _block_permutation(
 
 
 def _within(codes: np.ndarray, blocks: np.ndarray, seed: int, draws: int) -> Iterator[np.ndarray]:
-    """Permutations of ``codes`` within blocks; among blocks if codes are the same all through each."""
+    """Yield permutations of ``codes`` within blocks, or among blocks if codes are constant within each block."""
     rng = np.random.default_rng(seed)
     of_block = np.zeros(blocks.max() + 1, dtype=codes.dtype)
     of_block[blocks] = codes
@@ -198,15 +198,15 @@ def association(
     seed: int = 0,
     permutations: int = 999,
 ) -> pd.DataFrame:
-    """How much the clusters tell about an attribute, or about labels.
+    """Measure the association between clusters and an attribute or labels.
 
     Returns
     -------
     DataFrame
         ``statistic`` (ami, homogeneity, completeness), ``n``, ``estimate``, ``p``, ``method``, ``note``.
-        ``p`` of the adjusted mutual information is one-sided, from permutations with both margins fixed
-        (within blocks where given); under fixed margins it orders like the mutual information, which is what
-        is permuted. Noise and missing values are left out, and the note says how many.
+        ``p`` of the adjusted mutual information is one-sided and comes from permutations with both margins fixed
+        (within blocks if given). With fixed margins it has the same ranking as the mutual information, which the
+        permutation test therefore uses. Noise and missing values are excluded; the note gives their number.
 
     References
     ----------
@@ -249,7 +249,7 @@ def association(
 
 
 def _information(table: np.ndarray) -> np.ndarray:
-    """Mutual information in nats of one table or a stack of tables."""
+    """Compute the mutual information in nats of one table or a stack of tables."""
     share = table / table.sum((-2, -1), keepdims=True)
     independent = share.sum(-1, keepdims=True) * share.sum(-2, keepdims=True)
     ratio = np.divide(share, independent, out=np.ones_like(share), where=share > 0)

@@ -1,4 +1,4 @@
-"""How diverse sets of images are, compared at equal size (docs/method.md section 10)."""
+"""Diversity of sets of images, compared at equal size (docs/method.md section 10)."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,14 @@ ORDERS = (0.5, 1.0, 2.0, np.inf)
 
 
 def mean_distance(points: np.ndarray) -> float:
-    """Mean cosine distance over all pairs, in [0, 2], from the sum of the unit vectors: no pair is formed.
+    """Compute the mean cosine distance over all pairs, in [0, 2].
+
+    It is derived from the sum of the unit vectors, without forming any pair, and is NaN for fewer than two points.
 
     Parameters
     ----------
     points : ndarray of shape (n, d)
-        Unit vectors; NaN for fewer than two.
+        Unit vectors.
 
     Examples
     --------
@@ -34,19 +36,19 @@ def mean_distance(points: np.ndarray) -> float:
 
 
 def vendi(points: np.ndarray, orders: Sequence[float] = ORDERS) -> np.ndarray:
-    """Vendi score: the effective number of different images, for each order q.
+    """Compute the Vendi score, the effective number of distinct images, for each order q.
 
     Parameters
     ----------
     points : ndarray of shape (n, d)
-        Unit vectors. The eigenvalues are those of the n x n or the d x d Gram matrix, whichever is smaller.
+        Unit vectors. The eigenvalues come from the n x n or the d x d Gram matrix, whichever is smaller.
     orders : sequence of float
-        The Hill number's q: 0.5 counts rare kinds more, infinity sees only the largest.
+        The order q of the Hill number: 0.5 gives more weight to rare kinds, infinity counts only the most common.
 
     Returns
     -------
     ndarray of shape (len(orders),)
-        In [1, min(n, d)]; 1 for copies of one image.
+        In [1, min(n, d)]; 1 if all images are identical.
 
     References
     ----------
@@ -84,31 +86,31 @@ def diversity(
     minimum: int = 10,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Mean pairwise distance and Vendi scores of each group, rarefied to the same number of images.
+    """Compute the mean pairwise distance and Vendi scores of each group, rarefied to the same number of images.
 
-    A larger set looks more diverse, so Vendi scores are means over subsets of one ``size``, drawn without
-    replacement: a bootstrap would repeat images, and copies lower the score. The same subsets give the
-    interval, as a delete-d jackknife (Shao and Wu 1989): the variance over subsets of m out of n, times m /
-    (n - m).
+    Vendi scores increase with the size of the set, so they are averaged over subsets of equal ``size``, drawn without
+    replacement; a bootstrap would repeat images, and copies lower the score. The same subsets give the interval by
+    the delete-d jackknife (Shao and Wu 1989): the variance over subsets of m out of n, multiplied by m / (n - m).
 
     Parameters
     ----------
     vectors : ndarray of shape (n, d)
     groups : sequence of length n
-        Clusters or groups; missing values are left out.
+        Clusters or groups; missing values are excluded.
     units : sequence of length n, optional
-        What images are nested in (activities). Then units are drawn and counted instead of images, whole as long as a
-        subset has no more than ``limit`` images; of larger units as many images are drawn each time.
+        Units within which images are nested (activities). If given, units are drawn and counted instead of images.
+        Each unit contributes at most ``limit // size`` images (at least one), redrawn for every subset, so that a
+        subset has no more than ``limit`` images.
     size : int, optional
-        By default half of the smallest group that has ``minimum`` units, at most ``limit``: half, because the
-        jackknife needs as many left out.
+        By default half of the smallest group with at least ``minimum`` units, and at most ``limit``. It is half
+        because the jackknife needs as many units to be left out.
 
     Returns
     -------
     DataFrame
         ``group, metric`` (mean_distance, vendi_q0.5, vendi_q1, vendi_q2, vendi_qinf), ``n`` (images),
-        ``units``, ``size`` (of the subsets), ``estimate, low, high, method, note``. Groups too small for the
-        size keep their row, without Vendi score, and a note.
+        ``units``, ``size`` (of the subsets), ``estimate, low, high, method, note``. Groups that are too small keep
+        their rows, without Vendi scores and with a note.
     """
     points = unit(vectors)
     group_of = pd.Series(groups, dtype=object).to_numpy()
@@ -139,7 +141,7 @@ def diversity(
                 scores = _subsets(x, nested, size, each, draws, np.random.default_rng(seed))
             estimate = scores.mean(axis=0)
             error = scores.std(axis=0, ddof=1) * np.sqrt(size / (count - size))
-        # The mean distance is unbiased at any size, so all images estimate it.
+        # The mean distance is unbiased at any size, so it is estimated from all images.
         estimate[0] = mean_distance(x)
         frames.append(
             pd.DataFrame(
@@ -164,7 +166,7 @@ def diversity(
 def _subsets(
     x: np.ndarray, units: np.ndarray, size: int, each: int, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Scores of random subsets of ``size`` units with at most ``each`` images, shape (draws, 1 + orders)."""
+    """Score random subsets of ``size`` units with at most ``each`` images per unit; shape (draws, 1 + orders)."""
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(np.bincount(units))
     starts = np.concatenate([[0], ends[:-1]])

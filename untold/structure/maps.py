@@ -9,27 +9,28 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
 from untold.data.vectors import unit
 
-FEWEST = 10  # points; below this a map shows nothing
-BLOCK = 2048  # rows of the distance matrix held at once
-# Half the time of openTSNE's defaults, for a divergence 3 % higher and the same neighbours (2 112 points).
+FEWEST = 10  # smallest number of points for which a map is informative
+BLOCK = 2048  # rows of the distance matrix held in memory at once
+# These settings halve the time of openTSNE's defaults, with a 3 % higher divergence and the same neighbours
+# (measured with 2 112 points).
 TSNE = {"early_exaggeration_iter": 150, "n_iter": 350, "theta": 0.8}
-UMAP_EPOCHS = 200  # the library's own number for large sets; 500, for small ones, show no more neighbours
+UMAP_EPOCHS = 200  # UMAP's default for large sets; its default of 500 for small sets preserves no more neighbours
 
 
 def nearest_neighbours(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exact nearest neighbours among unit vectors, by blocks of rows, the point itself first.
+    """Find the exact nearest neighbours among unit vectors, in blocks of rows. Each point comes first in its own row.
 
     Parameters
     ----------
     points : ndarray of shape (n, dim), float32
-        Of unit length.
+        Unit vectors.
     count : int
-        Neighbours beside the point itself.
+        Number of neighbours, not counting the point itself.
 
     Returns
     -------
     indices, distances : ndarray of shape (n, count + 1)
-        Distances are Euclidean, rising; ties go to the lower index.
+        Sorted by increasing Euclidean distance; ties go to the lower index.
     """
     indices = np.empty((len(points), count + 1), np.int32)
     distances = np.empty((len(points), count + 1), np.float32)
@@ -37,7 +38,7 @@ def nearest_neighbours(points: np.ndarray, count: int) -> tuple[np.ndarray, np.n
         block = points[start : start + BLOCK]
         squared = np.maximum(2 - 2 * block @ points.T, 0)
         rows = np.arange(len(block))
-        squared[rows, start + rows] = -1  # the point itself comes first, also among its duplicates
+        squared[rows, start + rows] = -1  # the point itself comes first, even before its duplicates
         order = np.argsort(squared, axis=1, kind="stable")[:, : count + 1]
         indices[start : start + len(block)] = order
         distances[start : start + len(block)] = np.sqrt(np.maximum(np.take_along_axis(squared, order, 1), 0))
@@ -47,19 +48,19 @@ def nearest_neighbours(points: np.ndarray, count: int) -> tuple[np.ndarray, np.n
 def project(
     vectors: np.ndarray, *, perplexity: float, neighbors: int, min_dist: float, seed: int
 ) -> dict[str, np.ndarray]:
-    """t-SNE and UMAP maps of the same points, from one exact neighbour search.
+    """Compute t-SNE and UMAP maps of the same points from one exact neighbour search.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, ...)
     perplexity, neighbors, min_dist : float, int, float
-        Reduced to what n points allow.
+        Reduced if n is too small for them.
     seed : int
 
     Returns
     -------
     dict of str to ndarray of shape (n, 2)
-        ``tsne`` and ``umap``; empty when n < 10.
+        ``tsne`` and ``umap``; empty if n < 10.
     """
     if len(vectors) < FEWEST:
         return {}
@@ -73,7 +74,7 @@ def project(
     )
     start = openTSNE.initialization.pca(points, random_state=seed)
     tsne = openTSNE.TSNE(random_state=seed, n_jobs=1, **TSNE).fit(affinities=affinities, initialization=start)
-    # UMAP looks for a search index beside the neighbours only to map new points, which nobody does here.
+    # The third element of precomputed_knn is a search index, which UMAP needs only to map new points.
     umap_map = umap.UMAP(
         n_neighbors=neighbors + 1,
         min_dist=min_dist,
@@ -87,7 +88,7 @@ def project(
 
 
 def projection_table(keys: np.ndarray, maps: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Long table key, method, x, y."""
+    """Return the maps as a long table with columns key, method, x, y."""
     frames = [pd.DataFrame({"key": keys, "method": name, "x": xy[:, 0], "y": xy[:, 1]}) for name, xy in maps.items()]
     empty = pd.DataFrame(
         {

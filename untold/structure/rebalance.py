@@ -1,4 +1,4 @@
-"""Near-duplicates, and weights or a keep-list that equalise attributes in clusters (docs/method.md section 10)."""
+"""Near-duplicates, and weights or a keep-list that balance attributes within clusters (docs/method.md section 10)."""
 
 from collections.abc import Mapping
 
@@ -13,31 +13,31 @@ from untold.data.vectors import unit
 from untold.structure.sampling import reproducible, sample
 
 BLOCK = 1_024
-MAX_PAIRS = 1_000_000  # held before they are joined; all images of a set may be near each other
+MAX_PAIRS = 1_000_000  # pairs held in memory before they are joined; all images of a set may be near each other
 
 
 def near_duplicates(
     vectors: np.ndarray, sha256: ArrayLike, *, threshold: float = 0.97, components: int = 32
 ) -> pd.DataFrame:
-    """Groups of images that are the same file or whose vectors have a cosine of at least ``threshold``.
+    """Find groups of images that are identical files or whose cosine similarity is at least ``threshold``.
 
-    Exact, without an N x N matrix. Projection onto principal components only shortens distances, so a pair
-    that is too far apart in ``components`` of them, or on the first alone, needs no comparison in full.
+    The search is exact and needs no N x N matrix. Projection onto principal components never increases distances, so
+    a pair that is too far apart in the first one, or in the first ``components``, needs no full comparison.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, d)
     sha256 : sequence of str, length n
-        Of the file contents.
+        Hashes of the file contents.
     threshold : float
         In (0, 1].
 
     Returns
     -------
     DataFrame
-        One row per image that has a duplicate earlier in the order given: ``position, duplicate_of``
-        (position of the first image of its group), ``kind`` (exact, near), ``cosine`` to that image. Groups
-        are closed under duplication, so that in a chain the cosine can be below the threshold.
+        One row per image that has an earlier duplicate: ``position, duplicate_of`` (position of the first image of
+        its group), ``kind`` (exact, near), ``cosine`` to that image. Groups are transitive, so the cosine can be
+        below the threshold in a chain of duplicates.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def near_duplicates(
 def _join_near(
     points: np.ndarray, distinct: np.ndarray, group: np.ndarray, threshold: float, components: int
 ) -> np.ndarray:
-    """Join the groups of near pairs; a group's name is its first position."""
+    """Join the groups of near pairs; each group is named by its first position."""
     if len(distinct) < 2:
         return group
     components = min(components, len(distinct))
@@ -83,9 +83,9 @@ def _join_near(
     short = fitted.transform(points[distinct]).astype(np.float32)
     order = np.argsort(short[:, 0], kind="stable")
     distinct, short = distinct[order], short[order]
-    # Unit vectors: |x - y|^2 = 2 - 2 cos. The margin is for float32.
+    # For unit vectors, |x - y|^2 = 2 - 2 cos. The margin allows for float32 rounding.
     reach = 2 - 2 * threshold + 1e-4
-    # One product gives |x|^2 + |y|^2 - 2 <x, y>.
+    # One matrix product computes |x|^2 + |y|^2 - 2 <x, y>.
     norms = np.einsum("ij,ij->i", short, short)[:, None]
     left = np.hstack([short, norms, np.ones_like(norms)])
     right = np.hstack([-2 * short, np.ones_like(norms), norms]).T.copy()
@@ -97,7 +97,7 @@ def _join_near(
             squared = left[mine] @ right[:, other : min(other + BLOCK, end)]
             i, j = np.divmod(np.flatnonzero(squared <= reach), squared.shape[1])
             i, j = distinct[i + start], distinct[j + other]
-            # What is joined already needs no comparison: thousands of copies stay cheap.
+            # Pairs that are already joined need no comparison, which keeps thousands of copies cheap.
             apart = group[i] != group[j]
             i, j = i[apart], j[apart]
             for part in (slice(at, at + 16 * BLOCK) for at in range(0, len(i), 16 * BLOCK)):
@@ -130,29 +130,29 @@ def balancing_weights(
     rounds: int = 500,
     tolerance: float = 1e-6,
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Weights that give every attribute its target shares in every cluster, by raking.
+    """Compute weights by raking that give every attribute its target shares in every cluster.
 
     Parameters
     ----------
     attributes : DataFrame of shape (n, attributes)
-        An image without one of them keeps weight 1 and counts nowhere.
+        An image that lacks any of the attributes keeps weight 1 and is not counted.
     clusters : ndarray of int, shape (n,)
     targets : mapping of attribute to {value: share}, optional
-        Equal shares by default, which is a choice of reference, not a truth. A value that a cluster lacks
-        cannot be weighted into it: the others share its part in proportion, and the notes say so.
+        Equal shares by default, which is only one possible reference. If a cluster lacks a value, the other values
+        share its part in proportion, which the notes report.
     keep : ndarray of bool, shape (n,), optional
-        Images to use at all (no duplicates); the others get weight 0.
+        Images to use, for example without duplicates; all others get weight 0.
 
     Returns
     -------
     weights : ndarray of shape (n,)
-        Mean 1 over the balanced images of each cluster.
+        Their mean over the balanced images of each cluster is 1.
     notes : DataFrame
-        ``cluster, attribute, note``: what could not be reached.
+        ``cluster, attribute, note``: targets that could not be reached, and images without labels.
 
     References
     ----------
-    Deming and Stephan (1940), iterative proportional fitting.
+    Deming and Stephan (1940), for iterative proportional fitting.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def balancing_weights(
 
 
 def _codes(values: pd.Series, target: Mapping[str, float] | None) -> tuple[np.ndarray, pd.Series]:
-    """Code of each image (-1 without label) and the wanted share of each code's value."""
+    """Return the code of each image (-1 without a label) and the target share of each code's value."""
     text = values.astype(object).map(str, na_action="ignore")
     known = sorted({*text.dropna(), *(target or {})})
     wanted = pd.Series(1.0 if target is None else target, index=known, dtype=float).fillna(0)
@@ -202,7 +202,7 @@ def _codes(values: pd.Series, target: Mapping[str, float] | None) -> tuple[np.nd
 def _rake(
     margins: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int, rounds: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Weights of mean 1, and how far each margin is from its target."""
+    """Return weights with mean 1 and the largest deviation of each margin from its target."""
     weights = np.ones(n)
 
     def share(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -213,7 +213,7 @@ def _rake(
             now = share(codes, wanted)
             factor = np.divide(wanted, now, out=np.zeros_like(wanted), where=now > 0)
             if not (weights * factor[codes]).any():
-                break  # The targets exclude every image; the gap below tells.
+                break  # The targets exclude every image; ``missed`` below reports the gap.
             weights = weights * factor[codes]
         missed = {name: float(np.abs(share(*margin) - margin[1]).max()) for name, margin in margins.items()}
         if max(missed.values(), default=0) < 1e-9:
@@ -222,23 +222,23 @@ def _rake(
 
 
 def keep_list(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, *, seed: int) -> np.ndarray:
-    """Images to keep so that counting them does what the weights do.
+    """Select images so that their unweighted counts reproduce the weighted shares.
 
-    Images with the same attributes in the same cluster share a weight; of each such cell the part
-    ``weight / highest weight of the cluster`` is kept, so nothing is repeated and the scarcest cell stays
-    whole.
+    Images with the same attributes in the same cluster have the same weight. From each such cell, a fraction of
+    ``weight / highest weight of the cluster`` is kept, so no image is repeated and the cell with the highest weight
+    is kept whole.
 
     Parameters
     ----------
     attributes, clusters
-        As given to :func:`balancing_weights`, which made ``weights``.
+        As given to :func:`balancing_weights`, which computed ``weights``.
     seed : int
-        Decides which images of a cell stay.
+        Seed for the choice of images within a cell.
 
     Returns
     -------
     ndarray of bool, shape (n,)
-        Images without a label are kept unless their weight is 0.
+        True for images to keep. Images without a label are kept unless their weight is 0.
     """
     clusters = np.asarray(clusters)
     labelled = attributes.notna().all(axis=1).to_numpy()
@@ -256,14 +256,14 @@ def keep_list(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarra
 
 
 def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> pd.DataFrame:
-    """Composition of each cluster as it is, weighted, and reduced to the keep-list.
+    """Tabulate the composition of each cluster: unweighted, weighted, and reduced to the keep-list.
 
     Returns
     -------
     DataFrame
         ``cluster, attribute, value, n, share, weighted_n, weighted_share, kept_n, kept_share, effective_n``;
-        effective_n is Kish's (sum w)^2 / sum w^2 of the cluster: what the weights cost. Shares are among
-        images that have the attribute.
+        ``effective_n`` is Kish's effective sample size of the cluster, (sum w)^2 / sum w^2, and shows the cost of
+        the weights. Shares are among images that have the attribute.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Samples and cluster memberships that are the same on every machine."""
+"""Sampling, cluster membership and single-threaded execution that give the same results on every machine."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 
 def members(clusters: pd.DataFrame, method: str, keys: Iterable[str]) -> np.ndarray:
-    """Cluster of each key by one method, as an array of int; ``clusters`` has key, method, cluster."""
+    """Return the cluster of each key by one method; ``clusters`` has the columns key, method, cluster."""
     chosen = clusters[clusters["method"] == method]
     return chosen.set_index("key")["cluster"].loc[list(keys)].to_numpy()
 
@@ -20,13 +20,13 @@ NOISE = -1
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """One thread for BLAS and OpenMP, and small blocks of distances."""
+    """Limit BLAS and OpenMP to one thread, and scikit-learn to small blocks of distances."""
     with threadpool_limits(1), config_context(working_memory=128):
         yield
 
 
 def sample(n: int, limit: int, seed: int) -> np.ndarray:
-    """Sorted positions of at most ``limit`` of ``n`` points, drawn without replacement."""
+    """Return the sorted positions of at most ``limit`` of ``n`` points, drawn without replacement."""
     if n <= limit:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, limit, replace=False))
