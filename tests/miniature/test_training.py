@@ -1,6 +1,7 @@
 """Test that each miniature model learns within a few steps, and that resumed training equals uninterrupted training."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from scripts.miniature import encode_scenes, train_clip, train_decoder, train_dino, train_resnet, train_unet, train_vae
 from tests.conftest import ROOT
+from untold.miniature import diffusion
 from untold.miniature.training import follow, learning_rate, train
 
 WORLD = ROOT / "resources" / "miniature"
@@ -22,10 +24,13 @@ def losses(checkpoint: Path) -> list[float]:
 
 
 @pytest.fixture(autouse=True)
-def report_every_step(monkeypatch):
-    """Record the loss of every second step, because smoke tests train only briefly."""
-    for module in (train_vae, train_decoder, train_clip, train_resnet, train_dino, train_unet):
+def short_trainings(monkeypatch):
+    """Record the loss of every other step, and train in float32: many processors emulate bfloat16 very slowly."""
+    trainings = (train_vae, train_decoder, train_clip, train_resnet, train_dino, train_unet)
+    for module in trainings:
         monkeypatch.setattr(module, "train", lambda *args, **kwargs: train(*args, **kwargs, every=4))
+    for module in (*trainings[:-1], encode_scenes, diffusion):
+        monkeypatch.setattr(module, "mixed", nullcontext)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +48,8 @@ def vae(tmp_path_factory) -> Path:
     ("script", "settings"),
     [
         (train_vae, {"channels": [8, 8, 16, 16], "kl": 2e-4, "batch": 4, "steps": 40, "peak": 3e-3}),
-        (train_clip, {"gendered": 0.8, "naming": 0.5, "batch": 32, "steps": 60, "peak": 2e-3}),
-        (train_resnet, {"batch": 48, "steps": 60, "peak": 4e-3}),
+        (train_clip, {"gendered": 0.8, "naming": 0.5, "batch": 16, "steps": 32, "peak": 6e-3}),
+        (train_resnet, {"batch": 24, "steps": 32, "peak": 1.2e-2}),
     ],
     ids=["vae", "clip", "resnet"],
 )
@@ -94,7 +99,7 @@ def test_the_unet_learns_from_encoded_scenes(vae, tmp_path):
         settings=json.dumps({"seed": 1, "variants": 1}), world=WORLD, vae=vae, latents=tmp_path / "latents.safetensors"
     )
     train_unet.main(
-        settings=json.dumps({"seed": 1, "batch": 16, "steps": 40, "peak": 2e-3, "dropout": 0.1}),
+        settings=json.dumps({"seed": 1, "batch": 8, "steps": 30, "peak": 4e-3, "dropout": 0.1}),
         world=WORLD,
         latents=tmp_path / "latents.safetensors",
         checkpoint=tmp_path / "run.pt",
