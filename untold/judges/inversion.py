@@ -107,7 +107,7 @@ class Inversion:
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Mean scores of pictures of a group (rows), averaged over activities: (G, G); NaN where it has no picture."""
+        """Mean scores (G, G) of pictures of a group (rows), averaged over activities; NaN where it has no picture."""
         with np.errstate(invalid="ignore"):
             return self.marked.mean.sum(0) / self.seen[:, None]
 
