@@ -36,10 +36,10 @@ development: .venv/.development ## add the dependencies of tests and documentati
 TESTS ?= not faults and not slurm and not benchmark
 
 test: development ## all tests that a machine without a GPU can run
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "$(TESTS)" --durations=40
+	@$(BIN)/python -m pytest -n logical --dist worksteal -m "$(TESTS)" --durations=40
 
 test-fast: development ## unit tests only
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not faults and not slurm and not benchmark"
+	@$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow and not faults and not slurm and not benchmark"
 
 test-slurm: development ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
 	@$(BIN)/python -m pytest -m slurm
