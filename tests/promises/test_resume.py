@@ -95,7 +95,7 @@ def steps(project) -> tuple[int, int]:
 def kill(process: subprocess.Popen, victim: str) -> None:
     """Kill the jobs, Snakemake or the whole process group with SIGKILL."""
     if victim == "job":
-        jobs = ["pkill", "-KILL", "-g", str(process.pid), "-f", "python -m scripts"]
+        jobs = ["pkill", "-KILL", "-g", str(process.pid), "-f", "python -P -m scripts"]
         # There is no job process between two jobs.
         wait_for(process, lambda: subprocess.run(jobs, check=False).returncode == 0)
         process.wait(LIMIT)  # Snakemake reports the failure, and exits when the other jobs have ended
