@@ -38,6 +38,7 @@ ACTIVITIES, GROUPS = 500, 4
 WIDTHS = {"clip": 512, "dino": 384, "resnet50": 2048}
 LATENT = (4, 96, 96)
 PER_SHARD = 3000  # images
+RUN = ["--snakefile", str(Path("Snakefile").resolve()), "--configfile", "scale.yaml", "--cores", "2"]
 LIMITS = "limits at 200 000 images: 8 GB, 30 minutes, planned in 15 s"
 
 
@@ -139,7 +140,7 @@ class Memory(threading.Thread):
 
 def snakemake(folder: Path, *arguments: str) -> float:
     """Run Snakemake and return the wall time in seconds."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", "scale.yaml", "--cores", "2", *arguments]
+    command = [sys.executable, "-m", "snakemake", *RUN, *arguments]
     begun = time.perf_counter()
     with (folder / "run.log").open("w") as log:
         code = subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False).returncode
@@ -149,20 +150,8 @@ def snakemake(folder: Path, *arguments: str) -> float:
 
 
 def project(folder: Path, values: dict) -> None:
-    """Create a folder with the given configuration and links to everything else."""
+    """Create a folder with the given configuration; the workflow runs in it from where it is."""
     folder.mkdir(parents=True)
-    for name in (
-        "Snakefile",
-        "rules",
-        "scripts",
-        "untold",
-        "envs",
-        "profiles",
-        "requirements.lock",
-        "resources",
-        "config",
-    ):
-        (folder / name).symlink_to(Path(name).resolve())
     (folder / "scale.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 

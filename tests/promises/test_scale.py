@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks.scale import configuration, project
+from benchmarks.scale import RUN, configuration, project
 
 pytestmark = pytest.mark.slow
 
@@ -17,9 +17,9 @@ def plan(folder, seeds: int, shards: int) -> tuple[dict[str, int], int]:
     values = configuration(200_000)
     values["datasets"]["people"] |= {"seeds": seeds, "shards": {"synthesis": shards, "embedding": shards}}
     project(folder, values)
-    command = [sys.executable, "-m", "cProfile", "-o", "calls", "-m", "snakemake"]
-    command += ["--configfile", "scale.yaml", "--cores", "2", "--dry-run"]
+    command = [sys.executable, "-m", "cProfile", "-o", "calls", "-m", "snakemake", *RUN, "--dry-run"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert "Job stats:" in done.stdout, done.stderr[-2000:]  # the profiler hides the exit status
     table = done.stdout.split("Job stats:")[-1].split("total")[0]
     jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)\s*$", table, re.MULTILINE)}
     return jobs, pstats.Stats(str(folder / "calls")).total_calls
