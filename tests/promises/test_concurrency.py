@@ -6,12 +6,15 @@ import time
 
 import pytest
 
+from tests.conftest import unfinished
+
 pytestmark = pytest.mark.slow
 
 TARGET = "results/tables/people-contrasts.csv"
 
 
-def test_second_run_says_that_the_first_is_at_work(project, finished):
+def test_second_run_says_that_the_first_is_at_work(finished, tmp_path):
+    project = unfinished(finished, tmp_path / "project", "analysis")
     first = project.start(TARGET)
     try:
         locks = project.folder / ".snakemake" / "locks"

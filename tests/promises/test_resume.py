@@ -39,32 +39,25 @@ def images(project) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in found}
 
 
-def test_killed_in_synthesis(project, finished):
-    """Some images but no manifest exist; they are not generated again, and the tables equal those of the other run."""
+def test_killed_in_synthesis_and_again_in_embedding(project, finished):
+    """Images and vectors that exist are not made again, and the tables equal those of an uninterrupted run."""
     process = project.start("all")
     kill_when(process, lambda: len(images(project)) >= 3)
     made = images(project)
     assert len(made) < len(finished.store())
-    # The clone, the locale and the time zone also differ, but the tables are the same byte for byte.
-    project.snakemake("all", LC_ALL="C", TZ="Asia/Kathmandu")
-    assert {path: stamp for path, stamp in images(project).items() if path in made} == made
-    assert project.tables() == finished.tables()
-
-
-def test_killed_in_embedding(finished, tmp_path):
-    """Only the vectors of one shard exist; no image is generated again, and all tables are the same."""
-    project = unfinished(finished, tmp_path / "project", "embedding")
-    made = images(project)
     process = project.start("all")
     kill_when(process, lambda: any((project.results / "people" / "embeddings").rglob("[!.]*.parquet")))
     assert not any((project.results / "tables").glob("*-contrasts.csv"))
-    project.snakemake("all")
-    assert images(project) == made
+    assert images(project).items() >= made.items()
+    made = images(project)
+    # The clone, the locale and the time zone also differ, but the tables are the same byte for byte.
+    project.snakemake("all", LC_ALL="C", TZ="Asia/Kathmandu")
+    assert images(project).items() >= made.items()
     assert project.tables() == finished.tables()
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[pytest.mark.faults] * (number >= 2)) for number in range(50)]
+    "number", [pytest.param(number, marks=[pytest.mark.faults] * (number > 0)) for number in range(50)]
 )
 def test_killed_at_a_random_moment(finished, tmp_path, number):
     """Kill the jobs, Snakemake or both at a seeded random time in a stage; the rerun gives equal tables."""
@@ -114,9 +107,9 @@ def test_corrupted_and_replaced_store_images_are_made_again(finished, tmp_path):
     good = {path: path.read_bytes() for path in (first, second, third)}
     first.write_bytes(good[first][:100])
     second.write_bytes(good[third])
-    manifests = sorted(path.relative_to(project.folder) for path in project.results.glob("people/images/*.parquet"))
-    project.snakemake("all", "--forcerun", "synthesise")
+    kinds = ("images", "latents")
+    shards = [path.relative_to(project.folder) for kind in kinds for path in project.results.glob(f"people/{kind}/*")]
+    project.snakemake(*map(str, shards), "--forcerun", "synthesise")
     assert {path: path.read_bytes() for path in good} == good
-    for path in manifests:
+    for path in shards:
         assert (project.folder / path).read_bytes() == (finished.folder / path).read_bytes()
-    assert project.tables() == finished.tables()
