@@ -10,10 +10,10 @@ from scripts.cli import run
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import write_table
 from untold.data.spaces import LARGEST, read_space
-from untold.structure.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives
+from untold.structure.clusters import choose_k, dbscan, evaluate, hdbscan, kmeans, prepare, representatives, search_k
 from untold.study.schema_analysis import Clusters
 
-COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions (docs/method.md section 10 allows PCA-50)
+COMPONENTS = 50  # HDBSCAN is 12 times faster there than in 512 dimensions, and dozens of null sets are clustered too
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -36,26 +36,28 @@ def main(
     choice: Path,
 ) -> None:
     values, table = read_space(vectors, settings.column, subjects, settings.key, largest=LARGEST)
-    points, reduced = prepare(values), prepare(values, COMPONENTS)
+    points = prepare(values, COMPONENTS)
     chosen = settings.clusters
-    candidates = choose_k(points, [chosen.k] if chosen.k else range(2, chosen.k_max + 1), seed=chosen.seed)
+    ks = [chosen.k] if chosen.k else range(2, chosen.k_max + 1)
+    candidates = choose_k(points, ks, seed=chosen.seed)
     k = int(candidates.loc[candidates["chosen"], "k"].iloc[0]) if candidates["chosen"].any() else 1
     members, centres, judged = [], [], []
-    for name, space, fit in (
-        ("kmeans", points, partial(kmeans, k=k, seed=chosen.seed)),
-        ("dbscan", reduced, partial(dbscan, seed=chosen.seed)),
-        ("hdbscan", reduced, partial(hdbscan, seed=chosen.seed)),
+    for name, fit, search in (
+        ("kmeans", partial(kmeans, k=k, seed=chosen.seed), partial(search_k, ks=ks, seed=chosen.seed)),
+        ("dbscan", partial(dbscan, seed=chosen.seed), None),
+        ("hdbscan", partial(hdbscan, seed=chosen.seed), None),
     ):
-        clustering = fit(space)
+        clustering = fit(points)
         members.append(pd.DataFrame({"key": table["key"], "method": name, "cluster": clustering.labels}))
-        shown = representatives(space, clustering.labels)
+        shown = representatives(points, clustering.labels)
         shown["key"] = table["key"].to_numpy()[shown.pop("position")]
         centres.append(shown.assign(method=name))
         judged.append(
             evaluate(
-                space,
+                points,
                 clustering,
                 fit,
+                search=search,
                 seed=chosen.seed,
                 bootstraps=chosen.bootstraps,
                 null_sets=chosen.null_sets,

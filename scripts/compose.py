@@ -47,8 +47,8 @@ def main(
         table = with_predicted(table, read_table(predictions), settings.predicted)
     attributes = [*settings.attributes, *settings.predicted]
     found = read_table(clusters)
-    blocks = table["activity_id"] + "/" + table["seed"].astype(str) if settings.nested else None
     units = table["activity_id"] if settings.nested else None
+    nesting = [] if units is None else [units, units + "/" + table["seed"].astype(str)]
     counts, links = [], []
     for method in sorted(set(found["method"])):
         labels = members(found, method, table["key"])
@@ -57,12 +57,14 @@ def main(
             part = composition(
                 table[attribute],
                 labels,
-                blocks=blocks,
+                nesting=nesting,
                 seed=settings.seed,
                 draws=settings.draws,
                 confidence=settings.confidence,
             )
-            link = association(table[attribute], labels, blocks=blocks, seed=settings.seed, permutations=settings.draws)
+            link = association(
+                table[attribute], labels, nesting=nesting, seed=settings.seed, permutations=settings.draws
+            )
             counts.append(part.assign(**about))
             links.append(link.assign(**about))
     if not attributes:  # the tables must exist all the same

@@ -50,7 +50,7 @@ PROMPTS = {
     "negative": "",
 }
 INFERENCE = Inference(
-    seed=1, resamples=200, permutations=199, confidence=0.95, equivalence_margin=0.01, interval_width=0.01
+    seed=1, resamples=200, permutations=199, confidence=0.95, equivalence_margin=0.1, interval_width=0.01
 )
 RESAMPLING = Resampling(INFERENCE.resamples, INFERENCE.permutations, INFERENCE.confidence, INFERENCE.seed)
 CLUSTERS = Clusters(seed=2, k=3, k_max=3, bootstraps=2, null_sets=19, permutations=99)
@@ -149,11 +149,12 @@ def people(results: Path, rng: np.random.Generator) -> None:
         **table_files(results, "people", scores="clip-clip_score"),
     )
     rows = [
-        ("clip images", "clip_image", "cosine"),
-        ("latents", "latents", "cosine"),
-        ("dino split", "dino", "patch_maxsim"),
+        ("clip images", "clip_image", "cosine", ""),
+        ("latents", "latents", "cosine", ""),
+        ("dino split", "dino", "patch_maxsim", ""),
     ]
     compared = {"placebos": list(PROMPTS["placebos"]), "pairs": PAIRS, "rows": rows, "inference": INFERENCE}
+    compared["shared_noise"] = False
     infer.main(
         settings=infer.Settings(dataset="people", groups=GROUPS, **compared),
         similarity=[similarity],

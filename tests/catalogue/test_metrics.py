@@ -75,7 +75,7 @@ def test_it_is_tested_shown_and_drawn(made_up):
 def test_it_has_a_row_in_the_original_table(made_up):
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     rows = Plan(parse_study(study, "config.yaml"))["people"].original_rows
-    assert rows[-2:] == [("dino split", "dino", "patch_maxsim"), ("dino halved", "dino", "halves")]
+    assert rows[-1] == ("dino halved", "dino", "halves", "")
     long = similarity(made_up.name)
     table = original_table(group_means(long, RESAMPLING), chi_square(long, GROUPS), GROUPS, rows).set_index("row")
     assert table.loc["dino halved", GROUPS].notna().all()

@@ -44,7 +44,9 @@ def all_pairs(keys, vectors):
     both = np.outer(neutral, neutral) & ~np.eye(len(keys), dtype=bool)
     same = name[:, None] == name
     floor = cosine[both & ~same].mean()
-    ceiling = np.mean([cosine[both & np.outer(name == a, name == a)].mean() for a in np.unique(name)])
+    marked = (group[:, None] == group) & same & (seed[:, None] != seed) & ~neutral
+    own = [[marked & np.outer(group == g, name == a) for g in GROUPS[1:]] for a in np.unique(name)]
+    ceiling = np.mean([np.mean([cosine[pairs].mean() for pairs in each]) for each in own])
     cross = {}
     for g in GROUPS[1:]:
         pairs = np.outer(neutral, group == g) & same & (seed[:, None] != seed)
@@ -95,7 +97,7 @@ def test_one_seed_has_no_ceiling_and_says_so():
     sums = collect(keys, vectors)
     row = sums.table("dino", FAST).iloc[0]
     assert np.isnan(row["ceiling"]) and np.isfinite(row["floor"])
-    assert row["note"] == "one seed: the ceiling does not exist"
+    assert row["note"] == "no group has two seeds: the ceiling does not exist"
     cross = sums.cross_seed("dino", FAST)
     assert cross["estimate"].isna().all() and cross["note"].str.startswith("one seed").all()
 
@@ -112,7 +114,7 @@ def test_no_neutral_image_at_all():
     marked = (keys["group"] != "neutral").to_numpy()
     sums = collect(keys[marked], vectors[marked])
     row = sums.table("dino", FAST).iloc[0]
-    assert row["n"] == 0 and np.isnan(row["floor"]) and np.isnan(row["ceiling"])
+    assert row["n"] == 0 and np.isnan(row["floor"]) and np.isfinite(row["ceiling"])
     assert len(sums.cross_seed("dino", FAST)) == 0
 
 

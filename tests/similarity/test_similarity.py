@@ -154,13 +154,13 @@ def test_pairs_are_of_one_activity_and_one_seed():
             ("a", 1, "nearby", "placebo", "a1p", True),
         )
     )
-    assert list(zip(found["key"], found["neutral_key"], strict=True)) == [
+    assert list(zip(found["key"], found["partner_key"], strict=True)) == [
         ("a1p", "a1n"),
         ("a1o", "a1n"),
         ("a1y", "a1n"),
         ("a2o", "a2n"),
     ]
-    assert list(found["neutral_prompt_key"]) == ["pa1n", "pa1n", "pa1n", "pa2n"]
+    assert list(found["partner_prompt_key"]) == ["pa1n", "pa1n", "pa1n", "pa2n"]
     assert "neutral" not in set(found["group"])
 
 

@@ -56,8 +56,10 @@ def test_every_resample_and_permutation_is_drawn_in_however_many_blocks(monkeypa
     assert [block.stop for block in blocks] == [*range(7, 500, 7), 500]
     np.testing.assert_array_equal(np.concatenate(parts), weights)
     assert weights.shape == (500, 7) and (weights.sum(1) == 7).all()
-    signs = np.concatenate(list(FAST.signs(7)))
-    assert signs.shape == (499, 7) and set(signs.ravel()) == {-1.0, 1.0}
+    signs = np.concatenate(list(FAST.signs(9)))
+    assert signs.shape == (499, 9) and set(signs.ravel()) == {-1.0, 1.0}
+    every = np.concatenate(list(FAST.signs(8)))
+    assert len(np.unique(every, axis=0)) == len(every) == 256
 
 
 def test_intervals_equal_scipy():
@@ -272,24 +274,99 @@ def test_page_trend_with_ties_gaps_and_too_little():
         contrasts.page_trend(frame, order[:2], Resampling(200, 99, 0.95, seed=0))
 
 
+def ranges(spaces=("clip_image", "dino"), span=1.0) -> pd.DataFrame:
+    cells = [("d", space, "cosine", f"{a}-{b}", span) for space in spaces for a, b in PAIRS]
+    return pd.DataFrame(cells, columns=["dataset", "space", "metric", "contrast", "range"])
+
+
 def test_equivalence_against_statsmodels():
-    frame = study(activities=30, means=(0.8, 0.8, 0.7), spread=0.01)
-    table = contrasts.equivalence(frame, PAIRS, margin=0.02, confidence=0.95)
+    frame = study(activities=30, means=(0.8, 0.8, 0.7), spread=0.01).assign(balanced=0.0)
+    table = contrasts.equivalence(frame, PAIRS, ranges(span=0.2), margin=0.1, confidence=0.95)
     wide = frame.query("space == 'dino'").groupby(["activity_id", "group"])["value"].mean().unstack()
     for a, b in PAIRS:
         row = table.query(f"space == 'dino' and contrast == '{a}-{b}'").iloc[0]
+        assert row["margin"] == pytest.approx(0.02)
         assert row["p"] == pytest.approx(ttost_paired(wide[a], wide[b], -0.02, 0.02)[0])
-        assert row["equivalent"] == (row["p"] < 0.05) == (row["low"] > -0.02 and row["high"] < 0.02)
+        # The verdict is that of the p-value beside it, not of the unadjusted one.
+        assert row["equivalent"] == (row["p_adjusted"] <= 0.05)
+    np.testing.assert_allclose(table["p_adjusted"], multipletests(table["p"], method="holm")[1])
     assert table.query("contrast == 'young-middle'")["equivalent"].all()
     assert not table.query("contrast == 'young-older'")["equivalent"].any()
 
 
-def test_equivalence_margin_in_units_of_the_space():
-    reference = pd.DataFrame({"space": ["dino"], "metric": ["cosine"], "floor": [0.2], "ceiling": [0.7]})
-    table = contrasts.equivalence(study(), PAIRS, margin=0.1, confidence=0.95, reference=reference)
-    assert np.allclose(table.query("space == 'dino'")["margin"], 0.05)
+def test_equivalence_is_of_the_net_gap_and_its_margin_of_the_space():
+    # The gaps are what equal shares would show, so the net gaps are nil.
+    frame = study(noise=0.001, spread=0.001)
+    frame["balanced"] = frame["group"].map({"young": 0.8, "middle": 0.78, "older": 0.75})
+    both = pd.concat([ranges(["dino"], 0.5), ranges(["clip_image"], np.nan)])
+    table = contrasts.equivalence(frame, PAIRS, both, margin=0.1, confidence=0.95)
+    own = table.query("space == 'dino'")
+    assert np.allclose(own["margin"], 0.05) and own["equivalent"].all() and own["estimate"].abs().max() < 0.002
     rest = table.query("space == 'clip_image'")
-    assert rest["equivalent"].isna().all() and rest["note"].str.contains("floor-to-ceiling").all()
+    assert rest["equivalent"].isna().all() and rest["note"].str.contains("the margin has no unit").all()
+    # A space whose largest gap is smaller than the spread of the data settles nothing.
+    tiny = contrasts.equivalence(frame, PAIRS, ranges(span=0.0005), margin=0.1, confidence=0.95)
+    assert not tiny["equivalent"].any()
+
+
+def test_every_gap_has_the_net_gap_beside_it():
+    frame = study(activities=30)
+    expected = {"young": 0.05, "middle": 0.02, "older": 0.0}
+    frame["balanced"] = frame["group"].map(expected).mask(frame["activity_id"] == "a000")
+    raw = frame.drop(columns="balanced")
+    less = raw.assign(value=raw["value"] - raw["group"].map(expected))[raw["activity_id"] != "a000"]
+    for function in (contrasts.contrasts, contrasts.by_category):
+        table, net = function(frame, PAIRS, FAST), function(less, PAIRS, FAST)
+        for column, name in contrasts.NET.items():
+            # The activity without a net gap draws signs of its own, so that the p-values are alike, not equal.
+            np.testing.assert_allclose(table[name], net[column], err_msg=name, atol=0.15 if "_p" in name else 0)
+        pd.testing.assert_frame_equal(table.drop(columns=[*contrasts.NET_COLUMNS]), function(raw, PAIRS, FAST))
+        shares = table["contrast"].map({"young-older": 0.05, "young-middle": 0.03, "middle-older": 0.02})
+        np.testing.assert_allclose(table["balanced"], shares)
+    one = contrasts.by_activity(frame, PAIRS, confidence=0.95).set_index("activity_id")
+    assert one.loc["a000", "net"].isna().all() and one.loc["a001", "net"].notna().all()
+    trend = contrasts.page_trend(frame, ["young", "middle", "older"], FAST)
+    np.testing.assert_allclose(trend["net"], contrasts.page_trend(less, ["young", "middle", "older"], FAST)["estimate"])
+    curve, summary = specification_curve(frame, PAIRS[0], FAST)
+    assert summary["quantity"].tolist() == ["gap", "net"] and curve["net"].notna().all()
+
+
+@pytest.mark.parametrize(("n", "most"), [(12, 0.16), (48, 0.075)])
+def test_flips_hold_their_level_for_skewed_gaps(n, most):
+    rng = np.random.default_rng(0)
+    skewed = rng.lognormal(size=(n, 2_000)) - np.exp(0.5)
+    fine = Resampling(1, 999, 0.95, seed=0)
+    assert np.mean(sign_flip(skewed, fine) <= 0.05) <= most
+    assert 0.035 <= np.mean(sign_flip(rng.normal(size=(n, 2_000)), fine) <= 0.05) <= 0.065
+    assert np.mean(sign_flip(rng.normal(0.6, 1, (48, 500)), fine) <= 0.05) > 0.95
+
+
+def test_few_activities_have_students_interval_and_their_smallest_p():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 5, 9):
+        data = rng.normal(size=(n, 2_000))
+        means = mean_intervals(data, FAST)
+        assert np.mean((means.low <= 0) & (means.high >= 0)) == pytest.approx(0.95, abs=0.02)
+    table = contrasts.contrasts(study(activities=5), PAIRS, FAST)
+    assert (table["note"] == "the smallest p of 5 activities is 0.0625").all() and table["p"].min() >= 0.0625
+    assert table["method"].str.startswith("Student's t over activities; sign-flip").all()
+
+
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_shared_noise_is_counted(seeds):
+    """All activities share the noise of a seed; intervals over activities alone would cover 0.48 to 0.74."""
+    rng = np.random.default_rng(0)
+    hits, claims, runs = 0, 0, 200
+    for _ in range(runs):
+        frame = study(activities=24, seeds=seeds, spaces=("dino",), means=(0.7, 0.7), spread=0.05, noise=0.1, seed=rng)
+        luck = rng.normal(0, 0.05, (seeds, 2))
+        frame["value"] += luck[frame["seed"], (frame["group"] == "middle").astype(int)]
+        row = contrasts.contrasts(frame, [("young", "middle")], FAST, shared_noise=True).iloc[0]
+        hits += row["low"] <= 0 <= row["high"]
+        claims += row["p"] <= 0.05
+    assert hits / runs >= 0.92 and claims / runs <= 0.08
+    one = contrasts.contrasts(frame[frame["seed"] == 0], [("young", "middle")], FAST, shared_noise=True).iloc[0]
+    assert np.isnan(one["low"]) and np.isnan(one["p"]) and "no interval for other seeds" in one["note"]
 
 
 def test_group_means():
@@ -320,7 +397,9 @@ TABLES = {
     "by_category": lambda x: contrasts.by_category(x, PAIRS, FAST),
     "by_activity": lambda x: contrasts.by_activity(x, PAIRS, confidence=0.95),
     "page_trend": lambda x: contrasts.page_trend(x, ["young", "middle", "older"], FAST),
-    "equivalence": lambda x: contrasts.equivalence(x, PAIRS, margin=0.1, confidence=0.95),
+    "equivalence": lambda x: contrasts.equivalence(
+        x.assign(balanced=0.0), PAIRS, ranges(), margin=0.1, confidence=0.95
+    ),
     "variance_components": lambda x: variance_components(x, PAIRS, FAST),
     "nearest_group": lambda x: nearest_group(x, ["young", "middle", "older"], FAST),
     "specification_curve": lambda x: specification_curve(x, PAIRS[0], FAST)[0],

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,38 @@ def test_blobs_are_stable_and_beat_the_null_and_noise_does_not():
     assert rows["blobs"].loc["silhouette_micro", "p"] == pytest.approx(1 / 20)
     assert rows["noise"].loc["silhouette_micro", "p"] > 0.1
     assert rows["blobs"].loc["silhouette_micro", "null_high"] < rows["blobs"].loc["silhouette_micro", "estimate"]
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0])
+def test_a_single_cloud_has_no_clusters_however_elongated(decay):
+    """Permuted coordinates, the null of the gap statistic, would be beaten by every elongated cloud."""
+    rng = np.random.default_rng(0)
+    search = partial(clusters.search_k, ks=range(2, 5), seed=0)
+    p = []
+    for _ in range(20):
+        mixing = np.linalg.qr(rng.normal(size=(24, 24)))[0] * (np.arange(1, 25) ** -decay)[:, None]
+        points = clusters.prepare(rng.normal(size=(120, 24)) @ mixing + 3, 10)
+        p.append(clusters.null_reference(points, search, seed=0, null_sets=19, limit=120)["p"][0])
+    assert np.mean(np.array(p) <= 0.05) <= 0.15
+
+
+def test_two_clouds_have_clusters_in_every_elongated_space():
+    rng = np.random.default_rng(1)
+    search = partial(clusters.search_k, ks=range(2, 5), seed=0)
+    for _ in range(5):
+        points = rng.normal(size=(200, 24)) * np.arange(1, 25) ** -0.5
+        points[:100, 3] += 6
+        table = clusters.null_reference(clusters.prepare(points + 10), search, seed=0, null_sets=19)
+        assert table["p"][0] == pytest.approx(1 / 20)
+
+
+def test_quick_silhouettes_are_those_of_the_table():
+    vectors = np.random.default_rng(0).normal(size=(80, 6))
+    labels = np.random.default_rng(1).integers(-1, 4, 80)
+    labels[0] = 4  # a cluster of one point
+    table = clusters.silhouette(vectors, labels, seed=0).set_index("cluster")["silhouette"]
+    assert clusters._mean_silhouettes(vectors, labels) == pytest.approx(tuple(table[["micro", "macro"]]))
+    assert np.isnan(clusters._mean_silhouettes(vectors, np.zeros(80, dtype=int))).all()
 
 
 def test_where_nothing_was_clustered_the_table_goes_on():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
 
-from untold.structure.composition import association, composition
+from untold.structure.composition import _permutations, association, composition
 
 
 def spread(table: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -75,14 +75,14 @@ def nested(effect: float, seed: int, activities: int = 40, seeds: int = 6):
 
 def test_blocks_keep_the_balance_of_quadruplets_in_the_null():
     group, cluster, activity = nested(0, 0)
-    table = composition(group, cluster, blocks=activity, draws=199)
+    table = composition(group, cluster, nesting=[activity], draws=199)
     np.testing.assert_allclose(table["ratio"], 1)
     assert (table["p"] == 1).all()
     group, cluster, activity = nested(0.4, 0)
-    table = composition(group, cluster, blocks=activity, draws=199)
+    table = composition(group, cluster, nesting=[activity], draws=199)
     assert cell(table, 1, "old")["low"] > 1
     assert cell(table, 1, "old")["p"] == 1 / 200
-    assert association(group, cluster, blocks=activity, permutations=199)["p"][0] == 1 / 200
+    assert association(group, cluster, nesting=[activity], permutations=199)["p"][0] == 1 / 200
     assert table["method"][0].startswith("bootstrap over 40 blocks")
 
 
@@ -95,9 +95,57 @@ def test_blocks_do_not_take_repeats_for_evidence():
         attribute = rng.integers(0, 2, 10)[activity].astype(str)
         cluster = rng.integers(0, 2, 10)[activity]
         rejected["images"] += (composition(attribute, cluster)["p"] < 0.05).any()
-        rejected["blocks"] += (composition(attribute, cluster, blocks=activity, draws=19)["p"] < 0.05).any()
+        rejected["blocks"] += (composition(attribute, cluster, nesting=[activity], draws=19)["p"] < 0.05).any()
     assert rejected["images"] > 20
     assert rejected["blocks"] <= 6
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.6])
+def test_random_categories_are_seldom_found_and_real_ones_often(effect):
+    """Clusters follow activities, as they do in embedding spaces; the category is a property of the activity too."""
+    rng = np.random.default_rng(0)
+    runs, found, cells, covered = 80, 0, 0, []
+    for run in range(runs):
+        activity = np.repeat(np.arange(36), 12)
+        seeds = [f"{a}/{s}" for a, s in zip(activity, np.tile(np.repeat(np.arange(3), 4), 36), strict=True)]
+        category = rng.permutation(np.arange(36) % 3)
+        home = np.where(rng.random(36) < effect, category, rng.integers(0, 3, 36))
+        cluster = np.where(rng.random(len(activity)) < 0.9, home[activity], rng.integers(0, 3, len(activity)))
+        options = {"nesting": [activity, seeds], "seed": run}
+        table = composition(category[activity].astype(str), cluster, draws=199, **options)
+        p = association(category[activity].astype(str), cluster, permutations=199, **options)["p"][0]
+        found += p <= 0.05
+        cells += (table["p_adjusted"] <= 0.05).any()
+        covered.append(((table["low"] <= 1) & (table["high"] >= 1)).mean())
+    if effect:
+        assert found / runs > 0.9
+    else:
+        assert found / runs <= 0.1 and cells / runs <= 0.1 and np.mean(covered) > 0.92
+
+
+def test_what_is_constant_in_a_block_moves_with_it():
+    codes = np.array([0, 0, 1, 1, 2, 2, 0, 0])
+    seeds, activity = np.array([0, 0, 1, 1, 2, 2, 3, 3]), np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    moves, how = _permutations(codes, [activity, seeds], 0, 50)
+    assert how == "permutation within blocks"
+    for moved in moves:
+        assert sorted(moved[:4]) == [0, 0, 1, 1] and (moved[::2] == moved[1::2]).all()
+    moves, how = _permutations(activity, [activity, seeds], 0, 50)
+    assert how == "permutation among blocks" and all(sorted(moved) == sorted(activity) for moved in moves)
+    with pytest.raises(ValueError, match="from the widest"):
+        composition(codes.astype(str), codes, nesting=[seeds, activity])
+
+
+def test_a_value_that_is_never_or_always_there_has_an_interval():
+    activity = np.repeat(np.arange(30), 4)
+    cluster = (activity % 2).astype(int)
+    value = np.where(cluster == 1, "a", np.where(np.arange(120) % 4 == 0, "a", "b"))
+    table = composition(value, cluster, nesting=[activity], draws=99)
+    never, always = cell(table, 1, "b"), cell(table, 1, "a")
+    assert never["ratio"] == 0 == never["low"] and 0.1 < never["high"] < 0.8
+    assert always["low"] < always["ratio"] <= always["high"]
+    few = composition(value[:20], cluster[:20], nesting=[activity[:20]], draws=99)
+    assert few["low"].isna().all() and few["note"].str.contains("5 blocks are too few").all() and few["p"].notna().all()
 
 
 def test_association_is_scikit_learns():

@@ -69,6 +69,18 @@ def test_intervals_cover_what_another_sample_would_give():
     assert (hits >= 87).all(), hits
 
 
+def test_more_seeds_do_not_pass_for_diversity():
+    """Neutral images have more seeds than marked ones; at equal images per activity both are equally diverse."""
+    rng = np.random.default_rng(0)
+    activity = np.concatenate([np.repeat(np.arange(40), 4), np.repeat(np.arange(40), 32)])
+    x = np.eye(12)[activity % 12] + rng.normal(0, 0.5, (len(activity), 12))
+    groups = ["marked"] * 160 + ["neutral"] * 1_280
+    table = diversity(x, groups, units=activity, seed=0)
+    q1 = table[table["metric"] == "vendi_q1"].set_index("group")
+    assert q1["method"].str.contains("4 images of each at most").tolist() == [False, True]
+    assert q1.loc["marked", "low"] < q1.loc["neutral", "estimate"] < q1.loc["marked", "high"]
+
+
 def test_repeats_of_a_unit_are_not_evidence():
     base = draw(40, 1, 3)
     once = diversity(base, ["a"] * 40, seed=0)

@@ -225,14 +225,22 @@ def test_a_generated_dataset_without_classifier_and_with_a_planted_bias(values):
 
 
 def test_rows_of_the_original_table_are_in_its_order(values):
-    assert plan(values)["people"].original_rows == [
+    rows = plan(values)["people"].original_rows
+    assert [row[:3] for row in rows] == [
         ("clip prompts", "clip_text", "cosine"),
         ("clip images", "clip_image", "cosine"),
         ("dino", "dino", "cosine"),
+        ("dino mean of tokens", "dino_mean", "cosine"),
         ("resnet50", "resnet50", "cosine"),
         ("latents", "latents", "cosine"),
         ("dino split", "dino", "patch_maxsim"),
+        ("dino split, one way", "dino", "maxsim_forward"),
+        ("dino split (DCR)", "dino", "dcr_split"),
+        ("dino split (DCR, cross)", "dino", "dcr_cross"),
     ]
+    notes = {row[0]: row[3] for row in rows}
+    assert notes["dino mean of tokens"] == notes["dino split, one way"] == "as in the published code"
+    assert "published code" in notes["dino"] and "VAE" in notes["latents"] and notes["resnet50"] == ""
 
 
 def test_what_a_folder_named_like_utkface_has(values):

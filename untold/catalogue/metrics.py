@@ -27,7 +27,9 @@ class Metric:
     class_token : bool
         For tokens: whether the class token is compared as well.
     row : str
-        The original study's name for it, which follows the name of the encoder.
+        Name of its row in the original study's table, which follows the name of the encoder.
+    published : str
+        How the row relates to the published code.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Metric:
     description: str
     class_token: bool = True
     row: str = ""
+    published: str = ""
 
 
 METRICS = {
@@ -50,6 +53,7 @@ METRICS = {
             True,
             class_token=False,
             row="split",
+            published="the study's text; its code compared in one direction, with the class token",
             description="mean over patch tokens of the best cosine in the other image, averaged over both directions",
         ),
         Metric(
@@ -57,6 +61,8 @@ METRICS = {
             "split, one way",
             "tokens",
             False,
+            row="split, one way",
+            published="as in the published code",
             description="as `patch_maxsim`, in one direction only and with the class token",
         ),
         Metric(
@@ -64,10 +70,18 @@ METRICS = {
             "split (DCR)",
             "tokens",
             False,
+            row="split (DCR)",
+            published="as in Somepalli et al. 2023, from whom the name comes",
             description="largest inner product of tokens at the same position (Somepalli et al. 2023)",
         ),
         Metric(
-            "dcr_cross", "split (DCR, cross)", "tokens", False, description="as `dcr_split`, over all pairs of tokens"
+            "dcr_cross",
+            "split (DCR, cross)",
+            "tokens",
+            False,
+            row="split (DCR, cross)",
+            published="as in Somepalli et al. 2023, over all pairs",
+            description="as `dcr_split`, over all pairs of tokens",
         ),
         Metric(
             "image_prompt",

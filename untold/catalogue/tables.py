@@ -181,6 +181,19 @@ GAP_COLUMNS = (
     Column("gap_units", "ceiling - floor", description="the gap divided by the distance from floor to ceiling"),
     *ABOUT,
 )
+NET_COLUMNS = (
+    Column(
+        "balanced",
+        "similarity",
+        description="the gap if neutral images showed all groups equally often, from marked ones",
+    ),
+    Column("net", "similarity", description="the gap minus the balanced one"),
+    Column("net_low", "similarity", description="lower end of its interval"),
+    Column("net_high", "similarity", description="upper end of its interval"),
+    Column("net_p", "probability", description="p-value of a net gap of zero"),
+    Column("net_p_adjusted", "probability", description="adjusted as `p_adjusted` is"),
+)
+NET_GAP_COLUMNS = (*GAP_COLUMNS[:-2], *NET_COLUMNS, *ABOUT)
 SHARE = Column("estimate", "share", description="share of the neutral images")
 N_SEEDS = Column("n", "seeds", description="number of seeds of the activity")
 N_IMAGES = Column("n", "images", description="number of images in the estimate")
@@ -209,6 +222,11 @@ def _plain_share(heading: str, column: str) -> Shown:
     return Shown(heading, "share", column, *ALONE)
 
 
+NET = (
+    Shown("Gap of equal shares", "number", "balanced", signed=True),
+    Shown("Net gap (interval)", "measured", "net", "net_low", "net_high", signed=True),
+    Shown("p of the net gap", "p", "net_p_adjusted"),
+)
 GAP = (
     SPACE,
     CONTRAST,
@@ -219,6 +237,7 @@ GAP = (
     _plain_share("Activities above zero", "share_positive"),
     P_HOLM,
 )
+NET_GAP = (*GAP[:4], *NET, *GAP[4:])
 JUDGED = (CLASSIFIER, ATTRIBUTE, GROUP)
 
 GAPS = (
@@ -235,6 +254,7 @@ GAPS = (
             Column("chi_square", "1", description="statistic of the nearest-group counts against equal shares"),
             Column("df", "1", description="degrees of freedom"),
             Column("p", "probability", description="p-value of the chi-square test, adjusted by Holm's procedure"),
+            Column("note", "", description="how the row relates to the published code"),
         ),
         description="row of the original study's table",
         requires="generated",
@@ -244,19 +264,19 @@ GAPS = (
         "contrasts",
         "infer",
         (*PLACE, "contrast"),
-        GAP_COLUMNS,
+        NET_GAP_COLUMNS,
         description="space and contrast",
         requires="generated",
-        page=Page("findings", "Gaps between groups; positive if neutral is closer to the first", GAP, open=True),
+        page=Page("findings", "Gaps between groups; positive if neutral is closer to the first", NET_GAP, open=True),
     ),
     Table(
         "contrasts_adherent",
         "infer",
         (*PLACE, "contrast"),
-        GAP_COLUMNS,
+        NET_GAP_COLUMNS,
         description="space and contrast, using only images that show the requested group",
         requires="generated",
-        page=Page("findings", "Gaps using only images that show the requested group", GAP),
+        page=Page("findings", "Gaps using only images that show the requested group", NET_GAP),
     ),
     Table(
         "net_of_placebo",
@@ -323,7 +343,12 @@ GAPS = (
             "n",
             Column("statistic", "1", description="Page's L"),
             Column("estimate", "1", description="mean rank correlation with that order"),
-            *("low", "high", *TESTED, *ABOUT),
+            *("low", "high", *TESTED),
+            Column("net", "1", description="mean rank correlation of the similarities minus those of equal shares"),
+            Column("net_low", "1", description="lower end of its interval"),
+            Column("net_high", "1", description="upper end of its interval"),
+            *NET_COLUMNS[-2:],
+            *ABOUT,
         ),
         description="space and order of groups",
         requires="generated",
@@ -335,8 +360,10 @@ GAPS = (
                 Shown("Order", "contrast", "contrast"),
                 N,
                 Shown("Mean rank correlation", "measured", "estimate", signed=True),
+                Shown("Net of equal shares", "measured", "net", "net_low", "net_high", signed=True),
                 Shown("L", "number", "statistic"),
                 Shown("p (Holm, one-sided)", "p", "p_adjusted"),
+                Shown("p, net", "p", "net_p_adjusted"),
             ),
         ),
     ),
@@ -345,24 +372,32 @@ GAPS = (
         "infer",
         (*PLACE, "contrast"),
         (
-            *(*PLACE, "contrast", "n", "n_seeds", "estimate"),
-            Column("low", "similarity", description="lower end of the 1 - 2 alpha interval used for the decision"),
-            Column("high", "similarity", description="upper end of the 1 - 2 alpha interval used for the decision"),
-            Column("margin", "similarity", description="equivalence margin set in the configuration"),
+            *(*PLACE, "contrast", "n", "n_seeds"),
+            Column("estimate", "similarity", description="the net gap: the gap minus that of equal shares"),
+            Column("low", "similarity", description="lower end of its 1 - 2 alpha interval"),
+            Column("high", "similarity", description="upper end of its 1 - 2 alpha interval"),
+            Column(
+                "range",
+                "similarity",
+                description="largest gap that the space can show: all neutral images show the first group, minus all the "
+                "second",
+            ),
+            Column("margin", "similarity", description="the configured share of that range"),
             *TESTED,
-            Column("equivalent", "", description="whether the gap is smaller than the margin"),
+            Column("equivalent", "", description="whether the net gap is smaller than the margin, by `p_adjusted`"),
             *ABOUT,
         ),
         description="space and contrast: two one-sided tests",
         requires="generated",
         page=Page(
             "findings",
-            "Is the gap smaller than the preset margin? Two one-sided tests",
+            "Is the net gap smaller than the preset margin? Two one-sided tests",
             (
                 SPACE,
                 CONTRAST,
                 N,
-                Shown("Gap (interval for the test)", "measured", "estimate", signed=True),
+                Shown("Net gap (interval for the test)", "measured", "estimate", signed=True),
+                Shown("Largest possible gap", "number", "range"),
                 Shown("Margin", "number", "margin"),
                 Shown("Smaller than the margin", "words", "equivalent"),
                 P_HOLM,
@@ -379,7 +414,9 @@ GAPS = (
             Column("floor", "similarity", description="mean between neutral images of different activities"),
             Column("floor_low", "similarity", description="lower end of its interval"),
             Column("floor_high", "similarity", description="upper end of its interval"),
-            Column("ceiling", "similarity", description="mean between neutral images of one activity across seeds"),
+            Column(
+                "ceiling", "similarity", description="mean between marked images of one group and activity across seeds"
+            ),
             Column("ceiling_low", "similarity", description="lower end of its interval"),
             Column("ceiling_high", "similarity", description="upper end of its interval"),
             *ABOUT,
@@ -388,13 +425,19 @@ GAPS = (
         requires="generated",
         page=Page(
             "findings",
-            "Reference similarities: neutral images of different activities (floor) and of the same (ceiling)",
+            "Reference similarities: neutral images of different activities (floor), images of one group (ceiling)",
             (
                 SPACE,
                 N,
                 Shown("Seeds", "count", "n_seeds"),
                 Shown("Floor: different activities", "measured", "floor", "floor_low", "floor_high"),
-                Shown("Ceiling: same activity, different seeds", "measured", "ceiling", "ceiling_low", "ceiling_high"),
+                Shown(
+                    "Ceiling: same group and activity, different seeds",
+                    "measured",
+                    "ceiling",
+                    "ceiling_low",
+                    "ceiling_high",
+                ),
             ),
         ),
     ),
@@ -452,6 +495,7 @@ GAPS = (
         (
             *(*PLACE, "contrast", "category", "n", "n_seeds", *ESTIMATE, *TESTED, "d_z"),
             SHARE_POSITIVE,
+            *NET_COLUMNS,
             Column("rank", "1", description="rank by gap, starting from the largest"),
             *ABOUT,
         ),
@@ -466,6 +510,7 @@ GAPS = (
                 CONTRAST,
                 N,
                 Shown("Gap in similarity (interval)", "measured", "estimate", signed=True),
+                Shown("Net gap (interval)", "measured", "net", "net_low", "net_high", signed=True),
                 D_Z,
                 P_BH,
             ),
@@ -487,6 +532,7 @@ GAPS = (
                 "standard deviations",
                 description="mean gap divided by the standard deviation of the seeds' gaps",
             ),
+            *NET_COLUMNS,
             Column("rank", "1", description="rank by gap, starting from the largest"),
             *ABOUT,
         ),
@@ -504,8 +550,9 @@ GAPS = (
             Column("seeds", "", description="seeds used: all, half of them, or one"),
             *("n", *ESTIMATE, "d_z"),
             Column("sign", "1", description="sign of the gap"),
-            Column("agrees", "", description="whether the gap has the sign of the median `d_z`"),
+            Column("agrees", "", description="whether the gap has the sign of the summary's `d_z`"),
             Column("rank", "1", description="rank by `d_z`, starting from the smallest"),
+            *NET_COLUMNS[1:4],
             *ABOUT,
         ),
         description="way to measure the main gap",
@@ -514,12 +561,17 @@ GAPS = (
     Table(
         "specifications_summary",
         "infer",
-        ("dataset", "contrast"),
+        ("dataset", "quantity", "contrast"),
         (
-            *("dataset", "contrast"),
+            "dataset",
+            Column("quantity", "", description="`gap`, or `net`: the gap minus that of equal shares"),
+            "contrast",
             Column("n", "specifications", description="number of specifications with an effect size"),
-            Column("estimate", "standard deviations", description="median `d_z`"),
-            Column("share_agree", "share", description="share of specifications with the sign of the median"),
+            Column("spaces", "spaces", description="number of spaces, each of which has one vote"),
+            Column("estimate", "standard deviations", description="median over spaces of the median `d_z` of each"),
+            Column(
+                "share_agree", "share", description="share of specifications with its sign, as the mean over spaces"
+            ),
             Column("share_significant", "share", description="share with that sign and an interval that excludes zero"),
             Column(
                 "share_opposite", "share", description="share with the opposite sign and an interval that excludes zero"
@@ -535,8 +587,10 @@ GAPS = (
             "specifications",
             "Agreement between specifications",
             (
+                Shown("Quantity", "words", "quantity"),
                 CONTRAST,
                 Shown("Specifications", "count", "n"),
+                Shown("Spaces", "count", "spaces"),
                 Shown("Median d_z", "number", "estimate", signed=True),
                 _plain_share("Same sign", "share_agree"),
                 _plain_share("Same sign, interval excludes zero", "share_significant"),
@@ -1069,16 +1123,20 @@ STRUCTURE = (
             N_IMAGES,
             Column("estimate", "as the statistic", description="point estimate"),
             *("low", "high"),
-            Column("null_mean", "as the statistic", description="mean for the same data with permuted columns"),
-            Column("null_low", "as the statistic", description="lower end of the range for permuted data"),
-            Column("null_high", "as the statistic", description="upper end of the range for permuted data"),
+            Column(
+                "null_mean",
+                "as the statistic",
+                description="mean over single clouds with the data's mean and covariance",
+            ),
+            Column("null_low", "as the statistic", description="lower end of their range"),
+            Column("null_high", "as the statistic", description="upper end of their range"),
             *("p", *ABOUT),
         ),
         description="algorithm and statistic",
         per="space",
         page=Page(
             "space",
-            "Are there clusters? Silhouettes compared with permuted data, and stability under the bootstrap",
+            "Are there clusters? Silhouettes beside those of single clouds of the same shape, and stability",
             (
                 SPACE,
                 METHOD,
@@ -1526,13 +1584,13 @@ COMPARISON = (
         "comparison_contrasts",
         "compare_studies",
         ("study", *PLACE, "contrast"),
-        (STUDY, *GAP_COLUMNS),
+        (STUDY, *NET_GAP_COLUMNS),
         description="study, space and contrast",
         per="studies",
         page=Page(
             "comparison",
             "Gaps in each study",
-            (Shown("Study", "verbatim", "study"), *GAP[:6]),
+            (Shown("Study", "verbatim", "study"), *NET_GAP[:6]),
         ),
     ),
     Table(

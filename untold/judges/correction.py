@@ -11,7 +11,7 @@ import pandas as pd
 
 from untold.judges.groups import KEYS, hot
 from untold.statistics.resampling import Resampling, bca_limits, mean_intervals
-from untold.statistics.tidy import BCA, notes, with_wilson
+from untold.statistics.tidy import BCA, interval_methods, notes, with_wilson
 
 COUNTS, PROBABILITIES = "zero-shot counts", "zero-shot probabilities"
 CORRECTED = {COUNTS: "corrected counts", PROBABILITIES: "corrected probabilities"}
@@ -103,7 +103,7 @@ def neutral_shares(
             head["n_seeds"] = part.loc[part["group"] == neutral, "seed"].nunique()
             means = mean_intervals(observed, resampling)
             raw = {"estimator": estimator, "estimate": means.estimate, "low": means.low, "high": means.high}
-            rows.append(pd.DataFrame(head | raw | {"method": BCA, "note": notes(means)}))
+            rows.append(pd.DataFrame(head | raw | {"method": interval_methods(means), "note": notes(means)}))
             point, low, high, note = _corrected(observed, rates, resampling)
             fixed = {"estimator": corrected, "estimate": point, "low": low, "high": high}
             method = f"confusion matrix inverted by non-negative least squares; {BCA}"

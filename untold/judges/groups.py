@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from untold.statistics.resampling import Resampling, mean_intervals
-from untold.statistics.tidy import BCA, notes, seed_average, tabulate
+from untold.statistics.resampling import Resampling
+from untold.statistics.tidy import seed_average, tabulate_shares
 
 KEYS = ["dataset", "space"]
 
@@ -45,9 +45,9 @@ def confusion(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
     by = [*KEYS, "group", "predicted"]
     matrix, counts = seed_average(_long(marked, groups, hard=True), by)
     soft, _ = seed_average(_long(marked, groups, hard=False), by)
-    means = mean_intervals(matrix.to_numpy(), resampling)
-    frame = tabulate(matrix, counts, means)
-    return frame.assign(probability=soft.mean().to_numpy(), method=BCA, note=notes(means))
+    frame = tabulate_shares(matrix, counts, resampling)
+    frame.insert(list(frame).index("method"), "probability", soft.mean().to_numpy())
+    return frame
 
 
 def calibration(predictions: pd.DataFrame, groups: Sequence[str], bins: int = 10) -> pd.DataFrame:
@@ -103,8 +103,7 @@ def adherence(predictions: pd.DataFrame, groups: Sequence[str], resampling: Resa
     long = marked[[*KEYS, "activity_id", "seed", "group"]].assign(value=value)
     both = pd.concat([long, long.assign(group="all marked")])
     matrix, counts = seed_average(both, [*KEYS, "group"])
-    means = mean_intervals(matrix.to_numpy(), resampling)
-    return tabulate(matrix, counts, means).assign(method=BCA, note=notes(means))
+    return tabulate_shares(matrix, counts, resampling)
 
 
 def adheres(marked: pd.DataFrame, groups: Sequence[str]) -> pd.Series:

@@ -37,7 +37,8 @@ def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.Dat
     """
     keys = [name for name in (*KEYS[:-1], "activity_id") if name in shares]
     wide = shares[shares["group"].isin(pair)].pivot(index=keys, columns="group", values=value)
-    return (wide[pair[0]] - wide[pair[1]]).rename(value).reset_index().assign(group="-".join(pair))
+    # Equal differences of decimals differ in their last bits and would not be ties: 0.85 - 0.05 and 0.9 - 0.1.
+    return (wide[pair[0]] - wide[pair[1]]).round(9).rename(value).reset_index().assign(group="-".join(pair))
 
 
 def recovery(planted: pd.DataFrame, estimated: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:

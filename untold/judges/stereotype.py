@@ -229,7 +229,7 @@ def sign_test(residuals: np.ndarray, resampling: Resampling) -> np.ndarray:
     extreme = np.zeros(k + 1)
     for signs in resampling.signs(len(flat)):
         extreme += (statistic(signs) >= observed * (1 - ROUNDING)).sum(0)
-    return (extreme + 1) / (resampling.permutations + 1)
+    return resampling.p_value(extreme, len(flat))
 
 
 def _deviation_limits(

@@ -7,15 +7,13 @@ import pandas as pd
 from scipy import stats
 
 from untold.catalogue.metrics import primary_metrics
-from untold.statistics.resampling import Resampling, mean_intervals
+from untold.statistics.resampling import Resampling
 from untold.statistics.tidy import (
-    BCA,
     CELL,
     adjust,
     by_group,
-    notes,
     seed_average,
-    tabulate,
+    tabulate_shares,
     with_wilson,
 )
 
@@ -53,7 +51,8 @@ def nearest_images(similarity: pd.DataFrame, groups: Sequence[str]) -> pd.DataFr
     3     1  older    0.5
     """
     keys = [*CELL, "activity_id", "category", "seed"]
-    wide = by_group(similarity, keys, groups)
+    # Values that differ by rounding only are ties.
+    wide = by_group(similarity, keys, groups).round(9)
     top = wide.eq(wide.max(axis=1), axis=0)
     shares = top.div(top.sum(axis=1), axis=0).where(wide.notna().all(axis=1))
     return shares.melt(ignore_index=False, var_name="group", value_name="value").reset_index()
@@ -97,15 +96,12 @@ def nearest_group(
     >>> table = nearest_group(similarity, ["young", "older"], Resampling(999, 999, 0.95, seed=0))
     >>> table[["group", "n", "estimate", "low", "high", "expected"]].round(2)
        group  n  estimate  low  high  expected
-    0  older  3      0.33  0.0   0.5       0.5
-    1  young  3      0.67  0.5   1.0       0.5
+    0  older  3      0.33  0.0   1.0       0.5
+    1  young  3      0.67  0.0   1.0       0.5
     """
     matrix, counts = seed_average(nearest_images(similarity, groups), [*CELL, "group", *by])
-    means = mean_intervals(matrix.to_numpy(), resampling)
-    frame = tabulate(matrix, counts, means).assign(expected=1 / len(groups), method=BCA, note=notes(means))
-    unanimous = means.constant & np.isin(means.estimate, (0.0, 1.0))
-    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], resampling.confidence)[["low", "high"]]
-    frame.loc[unanimous, ["method", "note"]] = ["Wilson over activities", "the same in every activity"]
+    frame = tabulate_shares(matrix, counts, resampling)
+    frame.insert(list(frame).index("method"), "expected", 1 / len(groups))
     return frame
 
 

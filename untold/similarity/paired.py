@@ -1,6 +1,7 @@
 """Similarity of each marked image, or prompt, to its neutral partner."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,24 +26,67 @@ def pairs(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per accepted pair: the columns of the marked image, and ``neutral_key`` and ``neutral_prompt_key``. An
-        image whose neutral counterpart was rejected has no row.
+        One row per accepted pair: the columns of the marked image, and ``partner`` (the neutral group),
+        ``partner_key`` and ``partner_prompt_key``. An image whose neutral counterpart was rejected has no row.
 
     Examples
     --------
     >>> images = pd.DataFrame({"activity_id": "cook", "seed": 0, "group": ["neutral", "young", "older"]})
     >>> images = images.assign(role=["neutral", "group", "group"], key=["n", "y", "o"], prompt_key=["pn", "py", "po"])
-    >>> pairs(images.assign(accepted=True))[["group", "key", "neutral_key"]]
-       group key neutral_key
-    0  older   o           n
-    1  young   y           n
+    >>> pairs(images.assign(accepted=True))[["group", "key", "partner", "partner_key"]]
+       group key  partner partner_key
+    0  older   o  neutral           n
+    1  young   y  neutral           n
     """
     accepted = manifest[manifest["accepted"]]
-    neutral = accepted.loc[accepted["role"] == "neutral", ["activity_id", "seed", "key", "prompt_key"]]
-    neutral = neutral.rename(columns={"key": "neutral_key", "prompt_key": "neutral_prompt_key"})
     marked = accepted[accepted["role"] != "neutral"]
-    matched = marked.merge(neutral, on=["activity_id", "seed"], how="inner", validate="many_to_one")
-    return matched.sort_values(["activity_id", "seed", "group"], ignore_index=True)
+    return _matched(marked, accepted[accepted["role"] == "neutral"], "many_to_one")
+
+
+def marked_pairs(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Match every image of a group with the images of the other groups, and of all groups at another seed.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        As for `pairs`.
+
+    Returns
+    -------
+    DataFrame
+        As `pairs`. ``role`` is ``same seed`` for pairs of two groups with the noise of one seed, and ``other seed`` for
+        pairs of any two groups, one at the first seed of the activity and one at the second.
+
+    Examples
+    --------
+    >>> cells = pd.MultiIndex.from_product([[0, 1], ["young", "older"]], names=["seed", "group"])
+    >>> images = cells.to_frame(index=False).assign(activity_id="cook", role="group", accepted=True)
+    >>> images = images.assign(key=images["group"].str[0] + images["seed"].astype(str), prompt_key="p")
+    >>> marked_pairs(images).groupby("role")[["key", "partner_key"]].agg(" ".join)
+                        key  partner_key
+    role
+    other seed  o0 o0 y0 y0  o1 y1 o1 y1
+    same seed   o0 y0 o1 y1  y0 o0 y1 o1
+    """
+    marked = manifest[manifest["accepted"] & (manifest["role"] == "group")]
+    alike = _matched(marked, marked, "many_to_many").query("group != partner").assign(role="same seed")
+    order = marked.groupby("activity_id")["seed"].rank("dense")
+    second = marked[order == 2]
+    first = marked[order == 1]
+    seeds = first["activity_id"].map(second.groupby("activity_id")["seed"].first())
+    moved = _matched(first.assign(own_seed=first["seed"], seed=seeds).dropna(subset=["seed"]), second, "many_to_many")
+    moved = moved.assign(seed=moved.pop("own_seed"), role="other seed") if len(moved) else alike.iloc[:0]
+    return pd.concat([alike, moved], ignore_index=True)
+
+
+def _matched(
+    marked: pd.DataFrame, partners: pd.DataFrame, validate: Literal["many_to_one", "many_to_many"]
+) -> pd.DataFrame:
+    """Every marked image beside every partner of its activity and seed."""
+    named = {"group": "partner", "key": "partner_key", "prompt_key": "partner_prompt_key"}
+    partners = partners[["activity_id", "seed", *named]].rename(columns=named)
+    matched = marked.merge(partners, on=["activity_id", "seed"], how="inner", validate=validate)
+    return matched.sort_values(["activity_id", "seed", "group", "partner"], ignore_index=True)
 
 
 def _rows(keys: np.ndarray, wanted: pd.Series) -> np.ndarray:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from untold.statistics.resampling import Resampling, mean_intervals
-from untold.statistics.tidy import BCA, CELL, floor_to_ceiling, notes
+from untold.statistics.tidy import CELL, floor_to_ceiling, interval_methods, notes
 
 # Number of sums that activities share in the floor's jackknife, so memory does not grow with the study.
 BUCKETS = 256
@@ -33,7 +33,7 @@ class ReferenceSums:
     --------
     >>> sums = ReferenceSums("neutral")
     >>> unit = np.eye(4)
-    >>> sums.add(unit, ["a", "a", "b", "b"], ["neutral"] * 4, [0, 1, 0, 1])
+    >>> sums.add(unit, ["a", "a", "b", "a"], ["neutral", "young", "neutral", "young"], [0, 1, 0, 0])
     >>> sums.table("dino", Resampling(100, 99, 0.95, seed=0))[["floor", "ceiling"]].to_numpy().tolist()
     [[0.0, 0.0]]
     """
@@ -84,14 +84,12 @@ class ReferenceSums:
         is_neutral = groups == self.neutral
         neutral, neutral_seeds = unit[is_neutral], seeds[is_neutral]
         n = len(neutral)
-        self.ceilings[activity] = np.nan
+        self.ceilings[activity] = _within(unit[~is_neutral], groups[~is_neutral])
         if n == 0:
             return
         self.seeds.update(neutral_seeds.tolist())
         total = neutral.sum(0)
         square = total @ total
-        if n > 1:
-            self.ceilings[activity] = (square - n) / (n * (n - 1))
         bucket = zlib.crc32(activity.encode()) % BUCKETS
         scalars = np.array([square, n, n * n, 1])
         self.buckets[bucket] = self.buckets.get(bucket, 0) + total
@@ -111,8 +109,9 @@ class ReferenceSums:
         -------
         DataFrame
             One row: space, metric (cosine), n (activities), n_seeds, floor (mean similarity of neutral images
-            of different activities), floor_low, floor_high (jackknife over activities), ceiling (same
-            activity, different seeds; NaN with one seed), ceiling_low, ceiling_high (BCa over activities),
+            of different activities), floor_low, floor_high (jackknife over activities), ceiling (marked images
+            of one group and activity at different seeds; neutral ones mix groups, so that theirs would fall as a model
+            grows diverse; NaN with one seed), ceiling_low, ceiling_high (over activities),
             method, note.
 
         References
@@ -128,14 +127,17 @@ class ReferenceSums:
         if not np.isfinite(floor):
             why.append("fewer than two activities: no floor")
         if means.n[0] == 0:
-            why.append("one seed: the ceiling does not exist")
+            why.append("no group has two seeds: the ceiling does not exist")
         elif np.isnan(means.low[0]):
             why.append(f"ceiling: {notes(means)[0]}")
         row = {
             **{"space": space, "metric": "cosine", "n": n, "n_seeds": len(self.seeds)},
             **{"floor": floor, "floor_low": floor - half, "floor_high": floor + half},
             **{"ceiling": means.estimate[0], "ceiling_low": means.low[0], "ceiling_high": means.high[0]},
-            **{"method": f"group sums; jackknife (floor) and {BCA} (ceiling)", "note": "; ".join(why)},
+            **{
+                "method": f"group sums; jackknife (floor) and {interval_methods(means)[0]} (ceiling)",
+                "note": "; ".join(why),
+            },
         }
         return pd.DataFrame([row])
 
@@ -160,7 +162,7 @@ class ReferenceSums:
         table = pd.DataFrame({"space": space, "metric": "cosine", "group": matrix.columns, "n": means.n})
         table = table.assign(n_seeds=len(self.seeds), estimate=means.estimate, low=means.low, high=means.high)
         reference = self.table(space, resampling)
-        table = normalise(table, reference).assign(method=BCA, note=notes(means))
+        table = normalise(table, reference).assign(method=interval_methods(means), note=notes(means))
         table.loc[table["n"] == 0, "note"] = "one seed: no image of another seed"
         return table
 
@@ -221,6 +223,16 @@ def normalise(
     floor = frame[keys].merge(reference[[*keys, "floor"]], on=keys, how="left")["floor"].to_numpy()
     scale = floor_to_ceiling(frame, reference)
     return frame.assign(**{f"{name}_units": (frame[name].to_numpy() - floor) / scale for name in columns})
+
+
+def _within(unit: np.ndarray, groups: np.ndarray) -> float:
+    """Mean over groups of the mean similarity of two images of a group; NaN without two images of each group."""
+    means = []
+    for group in np.unique(groups):
+        own = unit[groups == group]
+        n, total = len(own), own.sum(0)
+        means.append((total @ total - n) / (n * (n - 1)) if n > 1 else np.nan)
+    return float(np.mean(means)) if means else np.nan
 
 
 def _unit(vectors: np.ndarray, activities: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ from scipy import special, stats
 BLOCK_CELLS = 1 << 16
 # Differences below this share of a column's scale are rounding errors, and such values must count as ties.
 ROUNDING = 1e-12
+# Below this number of units a resample cannot leave the range of the data, and intervals are Student's.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,28 @@ class Resampling:
             index += np.arange(rows)[:, None] * n
             yield block, np.bincount(index.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
+    def enumerates(self, n: int) -> bool:
+        """Whether the permutation test of ``n`` units takes every pattern of signs instead of random ones."""
+        return 2**n <= self.permutations + 1
+
+    def p_value(self, extreme: np.ndarray, n: int) -> np.ndarray:
+        """Share of the patterns of signs of ``n`` units that are as extreme as the data, which count as one of them."""
+        exact = self.enumerates(n)
+        return extreme / 2.0**n if exact else (extreme + 1) / (self.permutations + 1)
+
     def signs(self, n: int) -> Iterator[np.ndarray]:
         """Draw a random sign for each of ``n`` units in each permutation, in blocks.
+
+        If there are no more patterns of signs than permutations, each pattern comes once (see `enumerates`).
 
         Yields
         ------
         ndarray of shape (block, n)
             -1.0 or 1.0.
         """
+        if self.enumerates(n):
+            yield 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+            return
         rng = np.random.default_rng([self.seed, n, 1])
         for block in _blocks(self.permutations, n):
             yield rng.integers(0, 2, (block.stop - block.start, n), dtype=np.int8) * 2.0 - 1.0
@@ -178,11 +194,12 @@ def column_means(values: np.ndarray) -> Means:
 
 
 def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool = True) -> Means:
-    """Means over activities with BCa bootstrap intervals.
+    """Means over activities with BCa bootstrap intervals, or Student's below ten activities.
 
     Activities are resampled, each with the average over its own seeds, which are nested in it. The variance of seeds
     is then part of the variance between activities, and resampling seeds within each activity would count it twice
-    (Davison and Hinkley 1997, section 3.8).
+    (Davison and Hinkley 1997, section 3.8). No resample leaves the range of the data, so that of two activities BCa
+    would cover 51 % and of five 90 %.
 
     Parameters
     ----------
@@ -206,7 +223,7 @@ def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool =
     >>> gaps = np.array([[0.05], [0.02], [0.03], [-0.01], [0.04], [0.06]])
     >>> means = mean_intervals(gaps, Resampling(10_000, 9_999, 0.95, seed=0))
     >>> f"{means.estimate[0]:.3f} in [{means.low[0]:.3f}, {means.high[0]:.3f}]"
-    '0.032 in [-0.004, 0.052]'
+    '0.032 in [0.006, 0.058]'
     """
     values = np.asarray(values, dtype=np.float64)
     means = column_means(values)
@@ -217,6 +234,10 @@ def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool =
         for number, rows in enumerate(patterns.T):
             columns = todo[member.ravel() == number]
             centred = values[np.ix_(rows, columns)] - means.estimate[columns]
+            if (n := len(centred)) < FEW:
+                half = stats.t.ppf(0.5 + resampling.confidence / 2, n - 1) * centred.std(0, ddof=1) / np.sqrt(n)
+                low[columns], high[columns] = means.estimate[columns] - half, means.estimate[columns] + half
+                continue
             replicates = np.empty((len(columns), resampling.resamples))
             for block, weights in resampling.weights(len(centred)):
                 replicates[:, block] = (weights @ centred).T / len(centred)
@@ -227,6 +248,10 @@ def mean_intervals(values: np.ndarray, resampling: Resampling, *, expand: bool =
 
 def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     """Two-sided paired permutation test of a zero mean by flipping the signs of whole activities.
+
+    The statistic is Hall's: Student's t with the skewness of the data taken out. The test is exact for symmetric
+    differences, whatever the statistic; with this one it also holds its level for skewed differences with a zero mean,
+    for which flips of the plain mean reject too often.
 
     Parameters
     ----------
@@ -239,11 +264,12 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     -------
     ndarray of shape (n_columns,)
         ``(b + 1) / (m + 1)`` with b the flips at least as extreme as the data, which never gives zero
-        (Phipson and Smyth 2010). NaN for fewer than two activities, and where every difference is zero.
+        (Phipson and Smyth 2010), or the exact share if all patterns of signs are taken. NaN for fewer than two
+        activities, and where every difference is zero.
 
     References
     ----------
-    docs/method.md section 6.
+    Hall 1992, JRSS B 54:221; docs/method.md section 6.
 
     Examples
     --------
@@ -253,14 +279,29 @@ def sign_flip(values: np.ndarray, resampling: Resampling) -> np.ndarray:
     """
     values = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(values)
+    n = finite.sum(0)
     filled = np.where(finite, values, 0.0)
-    scale = np.abs(filled).sum(0)
-    bound = np.abs(filled.sum(0)) - ROUNDING * scale
+    scale = np.abs(filled).max(0, initial=0)
+    filled = np.divide(filled, scale, out=np.zeros_like(filled), where=scale > 0)
+    squares, cubes = (filled**2).sum(0), filled**3
+    bound = np.abs(_hall(filled.sum(0), squares, cubes.sum(0), n))
+    bound -= np.where(np.isfinite(bound), 1e-9 * bound, 0)
     extreme = np.zeros(values.shape[1], dtype=np.int64)
     for signs in resampling.signs(len(values)):
-        extreme += (np.abs(signs @ filled) >= bound).sum(0)
-    p = (extreme + 1) / (resampling.permutations + 1)
-    return np.where((finite.sum(0) > 1) & (scale > 0), p, np.nan)
+        extreme += (np.abs(_hall(signs @ filled, squares, signs @ cubes, n)) >= bound).sum(0)
+    return np.where((n > 1) & (scale > 0), resampling.p_value(extreme, len(values)), np.nan)
+
+
+def _hall(total: np.ndarray, squares: np.ndarray, cubes: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Hall's monotone transformation of Student's t from sums of values, squares and cubes; infinite without spread."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / n
+        variance = squares / n - mean**2
+        flat = variance <= 1e-12 * squares / n
+        t = mean / np.sqrt(np.where(flat, np.nan, variance))
+        skewness = (cubes / n - 3 * mean * squares / n + 2 * mean**3) / np.where(flat, np.nan, variance) ** 1.5
+        hall = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / (6 * n)
+    return np.where(flat, np.inf, hall)
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:

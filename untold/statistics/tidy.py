@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from untold.statistics.resampling import Means, wilson
+from untold.statistics.resampling import FEW, Means, Resampling, mean_intervals, wilson
 
 CELL = ["dataset", "space", "metric"]
 
 
 BCA = "BCa bootstrap over activities"
+STUDENT = "Student's t over activities"
 
 
 def differences(similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -84,6 +85,25 @@ def tabulate(matrix: pd.DataFrame, seeds: pd.Series | None, means: Means) -> pd.
     return frame.assign(estimate=means.estimate, low=means.low, high=means.high)
 
 
+def interval_methods(means: Means) -> np.ndarray:
+    """How the interval of each cell was computed."""
+    return np.where(means.n < FEW, STUDENT, BCA)
+
+
+def tabulate_shares(matrix: pd.DataFrame, seeds: pd.Series, resampling: Resampling) -> pd.DataFrame:
+    """Mean shares over activities with intervals in [0, 1]: key columns, n, n_seeds, estimate, low, high, method, note.
+
+    A share of 0 or 1 in every activity cannot be resampled; it has a Wilson interval over activities.
+    """
+    means = mean_intervals(matrix.to_numpy(), resampling)
+    frame = tabulate(matrix, seeds, means).assign(method=interval_methods(means), note=notes(means))
+    frame[["low", "high"]] = frame[["low", "high"]].clip(0, 1)
+    unanimous = means.constant & np.isin(means.estimate, (0.0, 1.0))
+    frame.loc[unanimous, ["low", "high"]] = with_wilson(frame[unanimous], resampling.confidence)[["low", "high"]]
+    frame.loc[unanimous, ["method", "note"]] = ["Wilson over activities", "the same in every activity"]
+    return frame
+
+
 def notes(means: Means) -> np.ndarray:
     """The reason why a cell has no interval; empty if it has one."""
     return np.select(
@@ -95,6 +115,12 @@ def notes(means: Means) -> np.ndarray:
         ],
         "",
     )
+
+
+def ranked(frame: pd.DataFrame, by: Sequence[str], column: str) -> pd.Series:
+    """Rank within each group of ``by`` from the largest value; values that differ by rounding only are ties."""
+    rounded = frame[column].round(9)
+    return rounded.groupby([frame[name] for name in by]).rank(ascending=False, method="min").astype("Int64")
 
 
 def adjust(frame: pd.DataFrame, by: Sequence[str], method: str, family: pd.Series | None = None) -> pd.Series:
@@ -148,6 +174,7 @@ def standard_deviation(values: np.ndarray) -> np.ndarray:
 COLUMNS = (
     *(*CELL, "contrast", "category", "activity_id", "n", "n_seeds", "statistic", "estimate", "low", "high"),
     *(
+        "range",
         "margin",
         "p",
         "p_adjusted",
@@ -155,6 +182,7 @@ COLUMNS = (
         "d_z",
         "share_positive",
         "gap_units",
+        *("balanced", "net", "net_low", "net_high", "net_p", "net_p_adjusted"),
         "rank",
         "method",
         "note",

@@ -6,7 +6,7 @@ held in memory. Everything runs on one thread, because the order of additions ac
 and could change the result of near ties.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import linalg
 from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, silhouette_samples
+from sklearn.metrics import adjusted_rand_score, euclidean_distances, silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 
 from untold.data.vectors import unit
@@ -148,6 +148,14 @@ def choose_k(points: np.ndarray, ks: Sequence[int], *, seed: int, limit: int = 5
     best = table["silhouette_micro"].idxmax() if table["silhouette_micro"].notna().any() else None
     table.insert(4, "chosen", table.index == best)
     return table
+
+
+def search_k(points: np.ndarray, ks: Sequence[int], *, seed: int) -> Clustering:
+    """Cluster a few points with k-means, with the k of the largest mean silhouette; ties go to the smallest k."""
+    found = [kmeans(points, k, seed=seed, starts=1) for k in sorted(set(ks)) if 2 <= k < len(points)]
+    if not found:
+        return Clustering("kmeans", np.zeros(len(points), dtype=int), "too few points")
+    return max(found, key=lambda clustering: np.nan_to_num(_mean_silhouettes(points, clustering.labels)[0], nan=-1.0))
 
 
 def dbscan(
@@ -313,27 +321,33 @@ def stability(
 
 
 def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 19, limit: int = 5_000) -> pd.DataFrame:
-    """Compare the silhouette with that of unstructured data, in which every column is permuted independently.
+    """Compare the silhouette with that of sets without clusters that are as elongated as the data.
 
-    Permutation preserves the distribution of each coordinate and destroys the dependence between coordinates, as in
-    the reference distribution of the gap statistic. Data without clusters score like the null sets.
+    A null set is drawn from one Gaussian with the data's mean and covariance. Permuting the coordinates, as the gap
+    statistic does, would remove their correlations, and then every elongated cloud would seem to have clusters.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+    fit : callable
+        ``points -> Clustering``. Everything that was chosen from the data must be chosen within it, for each null set
+        anew, such as the number of clusters (`search_k`).
 
     Returns
     -------
     DataFrame
         ``statistic`` (silhouette_micro, silhouette_macro), ``n``, ``estimate``, ``null_mean``, ``null_low``,
         ``null_high`` (range of the null sets), ``p`` (one-sided, (b + 1) / (m + 1)), ``note``.
+
+    References
+    ----------
+    Liu, Hayes, Nobel, Marron 2008, JASA 103:1281 (a Gaussian with the data's covariance as the null).
     """
     part = points[sample(len(points), limit, seed)]
     names = ["micro", "macro"]
-
-    def scores(x: np.ndarray) -> np.ndarray:
-        table = silhouette(x, fit(x).labels, seed=seed, limit=limit).set_index("cluster")
-        return table.loc[names, "silhouette"].to_numpy()
-
-    rng = np.random.default_rng(seed)
-    observed = scores(part)
-    null = np.array([scores(rng.permuted(part, axis=0)) for _ in range(null_sets)]).reshape(-1, 2)
+    observed = _mean_silhouettes(part, fit(part).labels)
+    drawn = _gaussian(points[sample(len(points), 2 * limit, seed)], len(part), null_sets, seed)
+    null = np.array([_mean_silhouettes(x, fit(x).labels) for x in drawn])
     rows = []
     for name, value, values in zip(names, observed, null.T, strict=True):
         known = values[np.isfinite(values)]
@@ -350,17 +364,66 @@ def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 
     return pd.DataFrame(rows, columns=columns)
 
 
+def _gaussian(points: np.ndarray, n: int, count: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw sets of ``n`` points from a Gaussian with the mean and covariance of the points."""
+    rng = np.random.default_rng(seed)
+    mean = points.mean(axis=0)
+    with reproducible():
+        _, spread, axes = linalg.svd(points - mean, full_matrices=False)
+        axes = axes * (spread / np.sqrt(max(len(points) - 1, 1)))[:, None]
+        for _ in range(count):
+            yield mean + rng.normal(size=(n, len(axes))).astype(points.dtype) @ axes
+
+
+def _mean_silhouettes(points: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The mean silhouette over points and over clusters, without noise; NaN without two clusters.
+
+    As `silhouette`, but for few points: all distances are in memory, and sums over clusters are one product.
+    """
+    inside = labels != NOISE
+    names, member = np.unique(labels[inside], return_inverse=True)
+    if not 2 <= len(names) < inside.sum():
+        return np.nan, np.nan
+    with reproducible():
+        distances = euclidean_distances(points[inside])
+        hot = np.eye(len(names), dtype=distances.dtype)[member]
+        sums = distances @ hot
+    sizes = hot.sum(0)
+    rows = np.arange(len(member))
+    own = sums[rows, member] / np.maximum(sizes[member] - 1, 1)
+    other = sums / sizes
+    other[rows, member] = np.inf
+    nearest = other.min(1)
+    largest = np.maximum(own, nearest)
+    scores = np.divide(nearest - own, largest, out=np.zeros_like(own), where=(largest > 0) & (sizes[member] > 1))
+    return float(scores.mean()), float((hot.T @ scores / sizes).mean())
+
+
 def evaluate(
     points: np.ndarray,
     clustering: Clustering,
     fit: Fit,
     *,
+    search: Fit | None = None,
     seed: int,
     bootstraps: int = 20,
     null_sets: int = 19,
     limit: int = 1_000,  # HDBSCAN takes over ten times as long for 5 000 points, and there are dozens of null sets
+    null_limit: int = 500,
 ) -> pd.DataFrame:
     """Compute the validation statistics of a clustering, one per row.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+    clustering : Clustering
+        Of these points.
+    fit : callable
+        ``points -> Clustering`` with the parameters of ``clustering``, for the stability.
+    search : callable, optional
+        The same with parameters chosen anew, for the null sets (`null_reference`); ``fit`` if nothing was chosen.
+    limit, null_limit : int
+        Most points of a bootstrap and of a null set.
 
     Returns
     -------
@@ -370,7 +433,8 @@ def evaluate(
     """
     labels, n = clustering.labels, len(clustering.labels)
     overall = silhouette(points, labels, seed=seed).set_index("cluster")
-    null = null_reference(points, fit, seed=seed, null_sets=null_sets, limit=limit).set_index("statistic")
+    null = null_reference(points, search or fit, seed=seed, null_sets=null_sets, limit=null_limit)
+    null = null.set_index("statistic")
     rows = [
         {"statistic": "clusters", "n": n, "estimate": clustering.count, "note": clustering.note},
         {

@@ -1,6 +1,7 @@
 """Composition of clusters: counts, over-representation and association (docs/method.md section 10)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse, stats
 from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
 
+from untold.statistics.resampling import FEW, wilson
 from untold.structure.sampling import NOISE
 
 
@@ -15,7 +17,7 @@ def composition(
     attribute: ArrayLike,
     clusters: np.ndarray,
     *,
-    blocks: ArrayLike | None = None,
+    nesting: Sequence[ArrayLike] = (),
     seed: int = 0,
     draws: int = 1_999,
     confidence: float = 0.95,
@@ -31,11 +33,12 @@ def composition(
         Missing values are excluded from all counts; ``note`` gives their number.
     clusters : ndarray of int, shape (n,)
         Noise (-1) has rows of its own, because the composition of unclustered images is also a result.
-    blocks : sequence of length n, optional
-        Blocks within which images are nested (the activity and seed of a quadruplet). With blocks, intervals come
-        from a bootstrap over blocks and p-values from permuting the attribute within blocks, or among blocks if the
-        attribute is constant within each block. Without blocks, images are treated as independent: intervals use the
-        delta method on the log ratio, and p-values use Fisher's exact test.
+    nesting : sequence of sequences of length n
+        What images are nested in, from the widest: their activity, and their activity and seed. Intervals come from a
+        bootstrap over the widest blocks, because images of one activity are alike. For p-values the attribute is
+        permuted within the narrowest blocks in which it varies; an attribute that is constant in each widest block is
+        permuted among these. Without nesting, images are treated as independent: intervals use the delta method on the
+        log ratio, and p-values use Fisher's exact test.
     seed, draws : int
         Seed and number of draws of the bootstrap and the permutation.
 
@@ -64,15 +67,21 @@ def composition(
     if n == 0:
         low = high = p = ratio
         method = ""
-    elif blocks is None:
+    elif not nesting:
         low, high = _delta_interval(table, confidence)
         p = _fisher(table)
         method = "delta method on log ratio; Fisher exact"
     else:
-        codes = np.unique(np.asarray(blocks)[known].astype(str), return_inverse=True)[1]
-        low, high = _block_interval(rows, columns, codes, table.shape, confidence, seed, draws)
-        p = _block_permutation(rows, columns, codes, table, seed, draws)
-        method = f"bootstrap over {codes.max() + 1} blocks; permutation within blocks"
+        codes = _codes(nesting, known)
+        count = int(codes[0].max()) + 1
+        shuffled, how = _permutations(columns, codes, seed, draws)
+        p = _permuted(rows, shuffled, table)
+        method = f"bootstrap over {count} blocks; {how}"
+        if count < FEW:
+            low = high = np.full(table.shape, np.nan)
+            note = "; ".join(filter(None, [note, f"{count} blocks are too few for an interval ({FEW} are needed)"]))
+        else:
+            low, high = _block_interval(rows, columns, codes[0], table.shape, confidence, seed, draws)
     cluster_n, value_n = table.sum(1, keepdims=True), table.sum(0, keepdims=True)
     shape = table.shape
     return pd.DataFrame(
@@ -99,6 +108,15 @@ def composition(
 def _known(attribute: ArrayLike) -> tuple[np.ndarray, str]:
     missing = pd.isna(pd.Series(attribute, dtype=object)).to_numpy()
     return ~missing, f"{missing.sum()} images without this attribute left out" if missing.any() else ""
+
+
+def _codes(nesting: Sequence[ArrayLike], known: np.ndarray) -> list[np.ndarray]:
+    """Number the blocks of each level, from the widest; a narrower block lies within a wider one."""
+    levels = [np.unique(np.asarray(level)[known].astype(str), return_inverse=True)[1] for level in nesting]
+    for wide, narrow in pairwise(levels):
+        if len(np.unique(narrow)) < len(np.unique(np.stack([wide, narrow]), axis=1).T):
+            raise ValueError("nesting: a narrower block lies in two wider ones; give the levels from the widest")
+    return levels
 
 
 def _count(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -151,6 +169,7 @@ def _block_interval(
     seed: int,
     draws: int,
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile limits over resamples of blocks; Wilson's for a value that no image of a cluster has, or all have."""
     rng = np.random.default_rng(seed)
     count = int(blocks.max()) + 1
     cells = rows * shape[1] + columns
@@ -160,52 +179,77 @@ def _block_interval(
         weights = np.bincount(rng.integers(count, size=count), minlength=count)
         ratios[draw] = _ratio((of_block @ weights).reshape(shape))
     low, high = np.quantile(ratios, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    table = _count(rows, columns, shape)
+    held = np.array([len(np.unique(blocks[rows == row])) for row in range(shape[0])])[:, None]
+    expected = table.sum(0, keepdims=True) / table.sum()
+    none, every = table == 0, (table == table.sum(1, keepdims=True)) & (expected < 1)
+    high = np.where(none, np.maximum(high, wilson(np.zeros_like(held), held, confidence)[1] / expected), high)
+    low = np.where(every, np.minimum(low, wilson(held, held, confidence)[0] / expected), low)
     return low, high
 
 
-def _block_permutation(
-    rows: np.ndarray, columns: np.ndarray, blocks: np.ndarray, table: np.ndarray, seed: int, draws: int
-) -> np.ndarray:
+def _permuted(rows: np.ndarray, shuffled: Iterator[np.ndarray], table: np.ndarray) -> np.ndarray:
     """Compute the two-sided p-value of each cell: how often a permutation is at least as far from their mean."""
-    counts = np.array([_count(rows, c, table.shape) for c in _within(columns, blocks, seed, draws)], dtype=float)
+    counts = np.array([_count(rows, columns, table.shape) for columns in shuffled], dtype=float)
     centre = counts.mean(0)
     extreme = np.abs(counts - centre) >= np.abs(table - centre) - 1e-9
-    return (extreme.sum(0) + 1) / (draws + 1)
+    return (extreme.sum(0) + 1) / (len(counts) + 1)
 
 
-def _within(codes: np.ndarray, blocks: np.ndarray, seed: int, draws: int) -> Iterator[np.ndarray]:
-    """Yield permutations of ``codes`` within blocks, or among blocks if codes are constant within each block."""
-    rng = np.random.default_rng(seed)
-    of_block = np.zeros(blocks.max() + 1, dtype=codes.dtype)
+def _permutations(
+    codes: np.ndarray, levels: Sequence[np.ndarray], seed: int, draws: int
+) -> tuple[Iterator[np.ndarray], str]:
+    """Permutations of ``codes`` that keep what the nesting fixes, and how they were made.
+
+    What is constant within the blocks of a level is one observation per block: whole blocks change places within the
+    next wider block, or anywhere if there is none.
+    """
+    units = np.arange(len(codes))
+    for level in reversed(levels):
+        if not _constant(codes, level):
+            return _shuffled(codes, units, level, seed, draws), "permutation within blocks"
+        units = level
+    nowhere = np.zeros(len(codes), dtype=int)
+    return _shuffled(codes, units, nowhere, seed, draws), "permutation among blocks"
+
+
+def _constant(codes: np.ndarray, blocks: np.ndarray) -> bool:
+    of_block = np.zeros(blocks.max(initial=0) + 1, dtype=codes.dtype)
     of_block[blocks] = codes
-    if np.array_equal(of_block[blocks], codes):
-        for _ in range(draws):
-            yield rng.permutation(of_block)[blocks]
-        return
-    home = np.argsort(blocks, kind="stable")
-    rank, held = blocks[home], codes[home]
+    return np.array_equal(of_block[blocks], codes)
+
+
+def _shuffled(codes: np.ndarray, units: np.ndarray, within: np.ndarray, seed: int, draws: int) -> Iterator[np.ndarray]:
+    """Yield ``codes`` with the values of units exchanged at random within each block."""
+    rng = np.random.default_rng(seed)
+    _, first, member = np.unique(units, return_index=True, return_inverse=True)
+    value, block = codes[first], within[first]
+    home = np.argsort(block, kind="stable")
+    rank, held = block[home], value[home]
     for _ in range(draws):
-        shuffled = np.empty_like(codes)
-        shuffled[home] = held[np.argsort(rank + rng.random(len(codes)))]
-        yield shuffled
+        moved = np.empty_like(value)
+        moved[home] = held[np.argsort(rank + rng.random(len(value)))]
+        yield moved[member]
 
 
 def association(
     attribute: ArrayLike,
     clusters: np.ndarray,
     *,
-    blocks: ArrayLike | None = None,
+    nesting: Sequence[ArrayLike] = (),
     seed: int = 0,
     permutations: int = 999,
 ) -> pd.DataFrame:
     """Measure the association between clusters and an attribute or labels.
+
+    Parameters are those of `composition`.
 
     Returns
     -------
     DataFrame
         ``statistic`` (ami, homogeneity, completeness), ``n``, ``estimate``, ``p``, ``method``, ``note``.
         ``p`` of the adjusted mutual information is one-sided and comes from permutations with both margins fixed
-        (within blocks if given). With fixed margins it has the same ranking as the mutual information, which the
+        (as `composition` permutes). With fixed margins it has the same ranking as the mutual information, which the
         permutation test therefore uses. Noise and missing values are excluded; the note gives their number.
 
     References
@@ -226,14 +270,14 @@ def association(
         return pd.DataFrame({"statistic": names, **frame})
     shape = (int(rows.max()) + 1, int(columns.max()) + 1)
     table = _count(rows, columns, shape)
-    if blocks is None:
+    if not nesting:
         margins = stats.random_table(table.sum(1), table.sum(0), seed=np.random.default_rng(seed))
         null = margins.rvs(permutations)
         method = f"{permutations} permutations"
     else:
-        codes = np.unique(np.asarray(blocks)[known].astype(str), return_inverse=True)[1]
-        null = np.array([_count(rows, c, shape) for c in _within(columns, codes, seed, permutations)])
-        method = f"{permutations} permutations within blocks"
+        shuffled, how = _permutations(columns, _codes(nesting, known), seed, permutations)
+        null = np.array([_count(rows, moved, shape) for moved in shuffled])
+        method = how.replace("permutation", f"{permutations} permutations")
     p = (np.sum(_information(null) >= _information(table) - 1e-12) + 1) / (permutations + 1)
     estimates = [f(columns, rows) for f in (adjusted_mutual_info_score, homogeneity_score, completeness_score)]
     return pd.DataFrame(

@@ -99,8 +99,9 @@ def diversity(
         Clusters or groups; missing values are excluded.
     units : sequence of length n, optional
         Units within which images are nested (activities). If given, units are drawn and counted instead of images.
-        Each unit contributes at most ``limit // size`` images (at least one), redrawn for every subset, so that a
-        subset has no more than ``limit`` images.
+        Each unit contributes at most as many images as units of the group with the fewest have (their median), so that
+        a group with more seeds does not seem more diverse, and at most ``limit // size``; they are redrawn for every
+        subset.
     size : int, optional
         By default half of the smallest group with at least ``minimum`` units, and at most ``limit``. It is half
         because the jackknife needs as many units to be left out.
@@ -121,6 +122,14 @@ def diversity(
     large = [count for count in counts.values() if count >= minimum]
     if size is None and large:
         size = min(limit, min(large) // 2)
+    each = max(1, limit // size) if size else 1
+    if units is not None and large:
+        medians = [
+            np.median(np.unique(unit_of[rows], return_counts=True)[1])
+            for name, rows in members.items()
+            if counts[name] >= minimum
+        ]
+        each = max(1, min(each, int(min(medians))))
     labels = ["mean_distance", *(f"vendi_q{q:g}" for q in ORDERS)]
     z = stats.norm.ppf(0.5 + confidence / 2)
     frames = []
@@ -133,7 +142,6 @@ def diversity(
             note = f"{count} are too few to rarefy" + (f" to {size}" if size else f": at least {minimum} are needed")
         else:
             nested = pd.factorize(unit_of[rows])[0]
-            each = max(1, limit // size)
             method = f"{draws} subsets of {size}"
             if np.bincount(nested).max() > each:
                 method += f", {each} images of each at most"

@@ -233,13 +233,26 @@ class GeneratedPlan(DatasetPlan):
         return super().spaces | texts | {"latents": Space("latents", column="latents")}
 
     @property
-    def original_rows(self) -> list[tuple[str, str, str]]:
-        """Label, space and metric of each row of the original study's table: prompts first, patch similarities last."""
+    def shared_noise(self) -> bool:
+        """Whether all activities start from the noise of their seed, so that they are not independent."""
+        return self.settings.synthesis.noise == "shared"
+
+    @property
+    def original_rows(self) -> list[tuple[str, str, str, str]]:
+        """Label, space, metric and difference from the published code of each row of the original study's table."""
         texts = [space for space in self.spaces if space not in self.picture_spaces]
-        rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine") for space in texts]
-        rows += [(space.replace("_image", " images"), space, "cosine") for space in self.picture_spaces]
-        metrics = [metric for metric in of("tokens") if metric.primary]
-        return rows + [(f"{name} {metric.row}", name, metric.name) for metric in metrics for name in self.tokens]
+        rows = [(f"{space.removesuffix('_text')} prompts", space, "cosine", "") for space in texts]
+        for space in self.picture_spaces:
+            difference = "class token; the published code took the mean of all tokens" if space in self.tokens else ""
+            if space == "latents":
+                difference = "the sampler's latents; the published code encoded the finished image with the VAE"
+            rows.append((space.replace("_image", " images"), space, "cosine", difference))
+            if space in self.tokens:
+                rows.append((f"{space} mean of tokens", f"{space}_mean", "cosine", "as in the published code"))
+        named = [metric for metric in of("tokens") if metric.row]
+        return rows + [
+            (f"{name} {metric.row}", name, metric.name, metric.published) for name in self.tokens for metric in named
+        ]
 
     @property
     def traits(self) -> set[Trait]:

@@ -17,7 +17,9 @@ class Inference(Strict):
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="Pairs of groups to compare, such as `[young, older]`; all pairs when omitted."
     )
-    equivalence_margin: float = Field(gt=0, lt=2, description="Margin of the equivalence tests, in cosine units.")
+    equivalence_margin: float = Field(
+        gt=0, lt=1, description="Margin of the equivalence tests, as a share of the largest gap that a space can show."
+    )
     interval_width: float = Field(
         gt=0,
         lt=2,
@@ -50,7 +52,7 @@ class Clusters(Strict):
     k_max: int = Field(ge=2, le=1000, description="Largest number of clusters tried when k is null.")
     bootstraps: int = Field(ge=2, le=1000, description="Bootstrap resamples for cluster stability.")
     null_sets: int = Field(
-        ge=19, le=10_000, description="Structureless reference datasets that the silhouettes are compared with."
+        ge=19, le=10_000, description="Sets without clusters that the silhouettes are compared with."
     )
     permutations: int = Field(
         999,

@@ -68,6 +68,7 @@ def inference_settings(plan: GeneratedPlan) -> Settings:
         "placebos": list(plan.settings.prompts.placebos),
         "pairs": plan.pairs,
         "rows": plan.original_rows,
+        "shared_noise": plan.shared_noise,
         "inference": plan.study.inference.model_dump(),
     }
 
