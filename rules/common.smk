@@ -35,7 +35,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 try:
-    PLAN = Plan(STUDY)
+    # Jobs take the contents of folders from the planning of their run, which has just found them out.
+    PLAN = Plan(STUDY, Path(".snakemake", "untold", "pictures"), as_planned=not workflow.is_main_process)
 except ConfigError as error:
     raise WorkflowError(f"{SOURCE}: {error}") from None
 
