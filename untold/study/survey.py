@@ -87,7 +87,7 @@ def _contents(folder: Path, files: Sequence[str], notes: Path | None) -> dict[st
         settled = {
             file: [now, contents[file]]
             for file, now in states.items()
-            if max(now[1:3]) < started - RACY or file in known and file not in unknown
+            if max(now[1:3]) < started - RACY or (file in known and file not in unknown)
         }
         _write(notes, settled)
     return contents

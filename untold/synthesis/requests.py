@@ -25,7 +25,9 @@ class Sample(NamedTuple):
 class Sampler(Protocol):
     """A generator of images, such as the one in ``sampler.py``; ``facts`` says how it makes them."""
 
-    facts: Mapping[str, Any]
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Device, types and versions."""
 
     def run(self, requests: list[Request]) -> Iterable[list[Sample]]:
         """Generate the images in order, one batch at a time."""

@@ -148,8 +148,8 @@ def fill_shard(
     keys = sorted(entries)
     latents = np.stack([entries[key].latents for key in keys]) if keys else np.empty((0, *latent_shape), np.float16)
     ways = Counter(entries[key].made for key in keys)
-    made = [{**json.loads(way), "images": count} for way, count in sorted(ways.items())]
-    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts, made)
+    known = [{**json.loads(way), "images": count} for way, count in sorted(ways.items())]
+    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts, known)
 
 
 def _verify(
