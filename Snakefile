@@ -55,7 +55,7 @@ onstart:
 onsuccess:
     # Only after a run of everything do all results belong to this study.
     chosen = workflow.dag_settings
-    whole = chosen.targets <= {"all"} and not (
+    whole = set(chosen.targets) <= {"all"} and not (
         chosen.until or chosen.omit_from or chosen.batch or chosen.allowed_rules
     )
     if whole and chosen.rerun_triggers == RerunTrigger.all():

@@ -49,12 +49,11 @@ if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):
         "give this user the right to write there, or name another folder"
     )
 
-if workflow.is_main_process and not (workflow.dag_settings and workflow.dag_settings.forceall):
-    if unknown := unrecorded(PLAN, Path(".snakemake")):
-        try:
-            print(adopt(RESULTS, parts(PLAN, ROOT), unknown), file=sys.stderr)
-        except ConfigError as error:
-            raise WorkflowError(f"{SOURCE}: {error}") from None
+if workflow.is_main_process and (unknown := unrecorded(PLAN, Path(".snakemake"))):
+    try:
+        print(adopt(RESULTS, parts(PLAN, ROOT), unknown), file=sys.stderr)
+    except ConfigError as error:
+        raise WorkflowError(f"{SOURCE}: {error}") from None
 
 
 pathvars:

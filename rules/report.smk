@@ -34,7 +34,7 @@ for _name in STUDY.datasets:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(30),
         params:
-            settings=as_json(lambda wildcards, dataset=PLAN[_name]: figure_settings(dataset)),
+            settings=as_json(lambda wildcards, dataset=_name: figure_settings(PLAN[dataset])),
             code=code("draw_figures"),
         message:
             f"Draw the figures of {_name}"

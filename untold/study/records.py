@@ -102,7 +102,7 @@ def adopt(results: str, now: Parts, unknown: list[str]) -> str:
     else:
         other = sorted(name for name in now.keys() | made.keys() if now.get(name) != made.get(name))
         if place != results:
-            found = f"and it was made as {place}, where its tables look for the images; rename the folder back"
+            found = f"and it was made as {place}, where its tables look for the images, so rename the folder back"
         elif other:
             found = f"and it was made with another {', '.join(other)}"
         else:
@@ -112,7 +112,7 @@ def adopt(results: str, now: Parts, unknown: list[str]) -> str:
             )
     raise ConfigError(
         f"results: Snakemake has no record of {unknown[0]}, {found}; bring the .snakemake folder along, name another "
-        "folder for the results, or make everything again with --forceall (images in the store are kept)"
+        f"folder for the results, or remove everything in {results} but the store, whose images are kept"
     )
 
 
