@@ -37,11 +37,12 @@ def code_of(root: Path) -> Callable[..., Callable[[Wildcards], str]]:
     -------
     callable
         ``code("project")`` is a param with the digest of ``scripts/project.py`` and all that it imports; further
-        arguments are files that it reads. The digest is computed only when a job asks for it.
+        arguments are files that it reads. The digest is computed once, when a job first asks for it.
     """
 
     def code(script: str, *files: str, pinned: bool = True) -> Callable[[Wildcards], str]:
-        return lambda wildcards: code_digest(f"scripts/{script}.py", root, files, pinned=pinned)
+        found = cache(lambda: code_digest(f"scripts/{script}.py", root, files, pinned=pinned))
+        return lambda wildcards: found()
 
     return code
 
