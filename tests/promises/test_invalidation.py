@@ -95,7 +95,6 @@ def test_how_images_were_made_goes_and_stays_with_them(study):
     record = next((study.results / "provenance" / "synthesise" / "people").glob("*.json"))
     sampler = json.loads(record.read_text())["sampler"]
     record.unlink()
-    assert study.planned()["synthesise"] == 1
     study.snakemake(record.relative_to(study.folder).as_posix())
     again = json.loads(record.read_text())
     assert again["images"]["made"] == 0 and again["sampler"] == sampler and sampler["device"]
