@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from snakemake.settings.types import RerunTrigger
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -48,6 +49,17 @@ onstart:
     # this, and another version may not have the attribute.
     if hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
+    forget_other(RESULTS, parts(PLAN, ROOT))
+
+
+onsuccess:
+    # Only after a run of everything do all results belong to this study.
+    chosen = workflow.dag_settings
+    whole = set(chosen.targets) <= {"all"} and not (
+        chosen.until or chosen.omit_from or chosen.batch or chosen.allowed_rules
+    )
+    if whole and chosen.rerun_triggers == RerunTrigger.all():
+        note(RESULTS, parts(PLAN, ROOT))
 
 
 onerror:

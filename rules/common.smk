@@ -1,6 +1,7 @@
 """The study, its plan, and the input functions that several rules share."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -8,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from untold.catalogue.tables import tables_of
 from untold.study.plan import Plan, identity, local_files
+from untold.study.records import adopt, forget_other, note, parts, unrecorded
 from untold.study.rules import (
     alternatives,
     by_name,
@@ -35,7 +37,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 try:
-    PLAN = Plan(STUDY)
+    # Jobs take the contents of folders from the planning of their run, which has just found them out.
+    PLAN = Plan(STUDY, Path(".snakemake", "untold", "pictures"), as_planned=not workflow.is_main_process)
 except ConfigError as error:
     raise WorkflowError(f"{SOURCE}: {error}") from None
 
@@ -45,6 +48,12 @@ if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):
         f"{SOURCE}: results: {RESULTS} cannot be written to (read-only, or another user's); "
         "give this user the right to write there, or name another folder"
     )
+
+if workflow.is_main_process and (unknown := unrecorded(PLAN, Path(".snakemake"))):
+    try:
+        print(adopt(RESULTS, parts(PLAN, ROOT), unknown), file=sys.stderr)
+    except ConfigError as error:
+        raise WorkflowError(f"{SOURCE}: {error}") from None
 
 
 pathvars:

@@ -1,7 +1,7 @@
 """Figures, the report page, and the comparison of finished studies."""
 
 from untold.catalogue.figures import drawn_tables
-from untold.study.rules import figure_stems, table_files
+from untold.study.rules import figure_stems, provenance_files, table_files
 from untold.study.settings import figure_settings, report_settings
 
 TEMPLATES = "untold/report/templates"
@@ -34,7 +34,7 @@ for _name in STUDY.datasets:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(30),
         params:
-            settings=as_json(lambda wildcards, dataset=PLAN[_name]: figure_settings(dataset)),
+            settings=as_json(lambda wildcards, dataset=_name: figure_settings(PLAN[dataset])),
             code=code("draw_figures"),
         message:
             f"Draw the figures of {_name}"
@@ -54,6 +54,7 @@ rule write_report:
         similarity=flat(read_by_page("similarity")),
         clusters=flat(read_by_page("clusters")),
         representatives=flat(read_by_page("representatives")),
+        provenance=provenance_files(PLAN),
     output:
         page=report("<results>/report.html", category="Page", caption="captions/report.rst"),
     log:
@@ -82,7 +83,7 @@ rule write_report:
         "--settings {params.settings:q} --tables {params.tables} --figures {params.figures} "
         "--projections {params.projections} --images {params.images} --similarity {params.similarity} "
         "--clusters {params.clusters} --representatives {params.representatives} "
-        f"--provenance {RESULTS}/provenance --page {{output.page}} &> {{log}}"
+        "--provenance {input.provenance} --page {output.page} &> {log}"
 
 
 rule compare:

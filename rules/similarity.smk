@@ -1,5 +1,7 @@
 """How close the marked images and prompts are to the neutral ones, and how well images show their prompts."""
 
+from untold.study.settings import resampling
+
 
 rule measure_similarity:
     input:
@@ -55,7 +57,7 @@ rule score_prompts:
             lambda wildcards: {
                 "dataset": wildcards.dataset,
                 "encoder": wildcards.encoder,
-                "inference": STUDY.inference.model_dump(),
+                "resampling": resampling(PLAN[wildcards.dataset]),
             }
         ),
         code=code("score_prompts"),

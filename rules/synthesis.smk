@@ -10,6 +10,7 @@ rule synthesise:
     output:
         images="<results>/{dataset}/images/{shard}.parquet",
         latents="<results>/{dataset}/latents/{shard}.parquet",
+        provenance="<results>/provenance/synthesise/{dataset}/{shard}.json",
     log:
         "<logs>/synthesise/{dataset}/{shard}.log",
     benchmark:
@@ -31,5 +32,4 @@ rule synthesise:
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.synthesise '
         f"--settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
-        "--images {output.images} --latents {output.latents} "
-        f"--provenance {RESULTS}/provenance/synthesise/{{wildcards.dataset}}/{{wildcards.shard}}.json &> {{log}}"
+        "--images {output.images} --latents {output.latents} --provenance {output.provenance} &> {log}"

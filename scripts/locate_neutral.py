@@ -15,7 +15,6 @@ from untold.judges.groups import adherence, calibration, confusion
 from untold.judges.recovery import recovery, share_gap
 from untold.similarity.nearest import nearest_group, nearest_group_by_activity
 from untold.statistics.resampling import Resampling
-from untold.study.schema_analysis import Inference
 
 # Tables for when there is nothing to measure: no rows, and only columns that are in the catalogue.
 NO_SIMILARITY = pd.DataFrame(columns=["dataset", "space", "metric", "n", "estimate", "low", "high", "method", "note"])
@@ -31,7 +30,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     groups: list[str]
     space: str | None
     planted: list[str]
-    inference: Inference
+    resampling: Resampling
 
 
 def main(
@@ -43,11 +42,11 @@ def main(
     planted: list[Path],
     tables: list[Path],
 ) -> None:
-    groups, chosen = settings.groups, settings.inference
-    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
+    groups = settings.groups
+    resampling = settings.resampling
     everything = read_table(similarity)
     marked = everything[(everything["role"] == "group") & (everything["seed"] >= 0)]
-    nearest = nearest_group_by_activity(marked, groups, confidence=chosen.confidence)
+    nearest = nearest_group_by_activity(marked, groups, confidence=resampling.confidence)
     estimates = [nearest.assign(estimator="nearest group")]
     frames = {
         "nearest": nearest_group(marked, groups, resampling),

@@ -10,7 +10,6 @@ from untold.data.csv import leading, write_csv
 from untold.data.parquet import read_arrays, read_table
 from untold.similarity.reference import ReferenceSums
 from untold.statistics.resampling import Resampling
-from untold.study.schema_analysis import Inference
 
 ROLES = ["neutral", "group"]
 
@@ -20,14 +19,13 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
     dataset: str
     spaces: dict[str, str]
-    inference: Inference
+    resampling: Resampling
 
 
 def main(*, settings: Settings, images: list[Path], vectors: NamedFiles, reference: Path, crossed: Path) -> None:
     manifest = read_table(images, columns=["key", "activity_id", "group", "role", "seed", "accepted"])
     manifest = manifest[manifest["accepted"] & manifest["role"].isin(ROLES)].set_index("key")
-    chosen = settings.inference
-    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
+    resampling = settings.resampling
     references, crosses = [], []
     for space, column in settings.spaces.items():
         sums = ReferenceSums("neutral")

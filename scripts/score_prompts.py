@@ -11,7 +11,6 @@ from untold.data.parquet import read_arrays, read_table
 from untold.similarity.paired import paired_between
 from untold.statistics.contrasts import group_means
 from untold.statistics.resampling import Resampling
-from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -19,7 +18,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
     dataset: str
     encoder: str
-    inference: Inference
+    resampling: Resampling
 
 
 def main(*, settings: Settings, images: list[Path], vectors: list[Path], texts: list[Path], scores: Path) -> None:
@@ -29,8 +28,7 @@ def main(*, settings: Settings, images: list[Path], vectors: list[Path], texts: 
     long = manifest[["activity_id", "category", "seed", "group"]].assign(
         dataset=settings.dataset, space=settings.encoder, metric="image_prompt", value=value.astype(np.float64)
     )
-    chosen = settings.inference
-    resampling = Resampling(chosen.resamples, chosen.permutations, chosen.confidence, chosen.seed)
+    resampling = settings.resampling
     write_csv(scores, group_means(long, resampling))
 
 

@@ -43,14 +43,14 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     facts: dict[str, Any] = {"host": platform.node(), "started": started}
 
     def load() -> sampler.Sampler:
-        loaded = sampler.Sampler(folder, vae, settings.synthesis, settings.variant)
-        facts["sampler"] = loaded.facts
-        return loaded
+        return sampler.Sampler(folder, vae, settings.synthesis, settings.variant)
 
     shard = fill_shard(
         read_table(prompts),
         Store(store),
-        partial(recipe, synthesis=settings.synthesis, identity=settings.identity, dtype=dtype),
+        partial(
+            recipe, synthesis=settings.synthesis, identity=settings.identity, dtype=dtype, variant=settings.variant
+        ),
         shape,
         load,
         f"synthesise {images.parent.parent.name} {images.stem}",
@@ -58,7 +58,9 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     metadata = {"space": "latents", "model": settings.identity, "dtype": dtype, "profile": settings.synthesis.profile}
     write_arrays(latents, shard.key, {"latents": shard.latents}, metadata)
     write_table(images, shard.manifest)
-    facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts}
+    # From the images themselves, so the record survives a run that makes none.
+    made = {"sampler" if not number else f"sampler {number + 1}": way for number, way in enumerate(shard.made)}
+    facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts, **made}
     with atomic(provenance) as part:
         part.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -133,7 +133,7 @@ def main(
     similarity: NamedFiles,
     clusters: NamedFiles,
     representatives: NamedFiles,
-    provenance: Path,
+    provenance: list[Path],
     page: Path,
 ) -> None:
     datasets, data = [], []
@@ -320,13 +320,12 @@ def interactive(contents: Contents) -> dict[str, Any]:
     }
 
 
-def run_facts(folder: Path) -> list[Job]:
-    """The jobs' notes about themselves: device, types, versions, times."""
-    found = []
-    for path in sorted(folder.rglob("*.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        found.append(Job(path.relative_to(folder).with_suffix("").as_posix(), flat(facts)))
-    return found
+def run_facts(files: list[Path]) -> list[Job]:
+    """The jobs' notes about themselves: device, types, versions, times; by stage, dataset and shard."""
+    return [
+        Job("/".join(path.with_suffix("").parts[-3:]), flat(json.loads(path.read_text(encoding="utf-8"))))
+        for path in files
+    ]
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:

@@ -136,13 +136,13 @@ def people(results: Path, rng: np.random.Generator) -> None:
     )
     spaces = {name: column for name, (_, column, key) in PEOPLE_SPACES.items() if key == "key"}
     measure_reference.main(
-        settings=measure_reference.Settings(dataset="people", spaces=spaces, inference=INFERENCE),
+        settings=measure_reference.Settings(dataset="people", spaces=spaces, resampling=RESAMPLING),
         images=manifests,
         vectors={name: [folder / PEOPLE_SPACES[name][0] / SHARD] for name in spaces},
         **table_files(results, "people", reference="reference", crossed="cross_seed"),
     )
     score_prompts.main(
-        settings=score_prompts.Settings(dataset="people", encoder="clip", inference=INFERENCE),
+        settings=score_prompts.Settings(dataset="people", encoder="clip", resampling=RESAMPLING),
         images=manifests,
         vectors=[vectors["clip"]],
         texts=[folder / "embeddings" / "clip_text" / SHARD],
@@ -165,7 +165,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
     )
     locate_neutral.main(
         settings=locate_neutral.Settings(
-            dataset="people", groups=GROUPS, space="clip_image", planted=[], inference=INFERENCE
+            dataset="people", groups=GROUPS, space="clip_image", planted=[], resampling=RESAMPLING
         ),
         similarity=[similarity],
         images=manifests,

@@ -3,8 +3,10 @@
 Each test changes one thing and compares the jobs of a dry run with the stages that depend on it.
 """
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -55,14 +57,47 @@ def test_touched_files(study):
     assert study.planned() == {}
 
 
-def test_another_clone(study, tmp_path):
-    """A clone in another folder has newly written files, and results and metadata are copied to it."""
-    clone = tmp_path / "clone"
-    subprocess.run(["cp", "-r", "--no-preserve=timestamps", study.folder, clone], check=True)
-    for kept in ("results", ".snakemake"):
-        subprocess.run(["rm", "-rf", clone / kept], check=True)
-        subprocess.run(["cp", "-a", study.folder / kept, clone / kept], check=True)
-    assert type(study)(clone).planned() == {}
+def test_a_copy_reruns_nothing(study, tmp_path):
+    """All files of a copy are newly written, large and small."""
+    copied = tmp_path / "copied"
+    subprocess.run(["cp", "-r", "--no-preserve=timestamps", study.folder, copied], check=True)
+    assert type(study)(copied).planned() == {}
+
+
+def test_results_without_records_are_adopted_or_refused(study):
+    """Without Snakemake's records nothing else would tell whose results they are."""
+    (study.folder / ".snakemake").rename(study.folder / "records")
+    said = study.snakemake("--dry-run", "all")
+    assert "Nothing to be done" in said and "made by this very study" in said
+    original = study.config_file.read_text()
+    study.change(lambda config: config["datasets"]["people"]["synthesis"].update(steps=3))
+    said = study.snakemake("--dry-run", "all", check=False)
+    assert "results: Snakemake has no record of" in said and "another datasets.people; bring" in said
+    study.config_file.write_text(original)
+    (study.results / "study.json").unlink()
+    said = study.snakemake("--dry-run", "all", check=False)
+    assert "nothing says what made it" in said and "Traceback" not in said
+    # The remedy: everything but the store is made again.
+    for path in study.results.iterdir():
+        if path.name != "store":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert study.planned()["synthesise"] == SYNTHESIS
+
+
+def test_renamed_results_are_refused(study):
+    study.results.rename(study.folder / "renamed")
+    study.change(lambda config: config.update(results="renamed"))
+    assert "made as results" in study.snakemake("--dry-run", "all", check=False)
+
+
+def test_how_images_were_made_goes_and_stays_with_them(study):
+    """The record survives a run that finds its images, and a lost record is made again from them."""
+    record = next((study.results / "provenance" / "synthesise" / "people").glob("*.json"))
+    sampler = json.loads(record.read_text())["sampler"]
+    record.unlink()
+    study.snakemake(record.relative_to(study.folder).as_posix())
+    again = json.loads(record.read_text())
+    assert again["images"]["made"] == 0 and again["sampler"] == sampler and sampler["device"]
 
 
 def test_report_title(study):

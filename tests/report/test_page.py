@@ -74,7 +74,7 @@ def write(results, chosen, tables=None, figures=True):
         similarity=files("{}/similarity/*.parquet"),
         clusters=files("{}/clusters/*.parquet"),
         representatives=files("{}/representatives/*.parquet"),
-        provenance=results / "provenance",
+        provenance=sorted((results / "provenance").rglob("*.json")),
         page=page,
     )
     return page.read_text(encoding="utf-8")

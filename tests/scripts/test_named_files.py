@@ -11,7 +11,8 @@ import yaml
 from scripts import measure_reference, project
 from tests.conftest import ROOT
 from untold.data.parquet import read_table, write_arrays, write_table
-from untold.study.schema_analysis import Inference, Projections
+from untold.statistics.resampling import Resampling
+from untold.study.schema_analysis import Projections
 
 STUDY = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
@@ -41,11 +42,11 @@ def test_an_encoder_called_sd_latents_is_mapped_beside_the_latents(dataset, tmp_
 
 
 def test_an_encoder_called_sd_latents_has_a_reference_of_its_own(dataset, tmp_path):
-    inference = Inference(**STUDY["inference"] | {"resamples": 200})
+    resampling = Resampling(200, 200, 0.95, 0)
     settings = measure_reference.Settings(
         dataset="people",
         spaces={"latents": "latents", "sd_latents": "vector"},
-        inference=inference,
+        resampling=resampling,
     )
     reference, crossed = tmp_path / "reference.csv", tmp_path / "crossed.csv"
     images = [tmp_path / "images.parquet"]

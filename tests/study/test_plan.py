@@ -3,12 +3,15 @@
 import copy
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
+from untold.base.identity import shard_index, shard_name
+from untold.study import survey
 from untold.study.activities import COLUMNS
 from untold.study.plan import Plan, Space, identity
 from untold.study.schema import parse_study
@@ -117,7 +120,7 @@ def test_a_hub_model_is_its_commit_and_needs_no_folder(values):
     assert identity(plan(values).study.models["miniature"].source) == f"owner/name@{'a' * 40}"
 
 
-def test_a_folder_is_the_names_and_sizes_of_its_files(values, tmp_path):
+def test_a_folder_is_the_names_and_contents_of_its_files(values, tmp_path):
     before = plan(values)
     shards = before["faces"].embedding_shards
     prints = {shard: before["faces"].fingerprint(shard) for shard in shards}
@@ -130,6 +133,51 @@ def test_a_folder_is_the_names_and_sizes_of_its_files(values, tmp_path):
     assert sum(after["faces"].fingerprint(shard) != prints[shard] for shard in shards) == 1, "one file, one shard"
     (faces / "30_1_0_x.jpg").write_bytes(b"longer")
     assert sum(plan(values)["faces"].fingerprint(s) != after["faces"].fingerprint(s) for s in shards) == 1
+
+
+@pytest.mark.parametrize("wait", [0, 3], ids=["at once", "later"])
+def test_a_picture_replaced_by_one_of_equal_size_and_time_is_noticed(values, tmp_path, wait, monkeypatch):
+    """The notes are trusted for files that they knew for a while, and for no others."""
+    faces, notes = tmp_path / "faces", tmp_path / "notes"
+    (faces / "30_1_0_x.jpg").write_bytes(b"one")
+    clock = time.time_ns
+    monkeypatch.setattr(survey.time, "time_ns", lambda: clock() + wait * 10**9)
+
+    def found() -> dict[str, str]:
+        return Plan(parse_study(values, "study.yaml"), notes)["faces"].survey.shards
+
+    before = found()
+    assert found() == before
+    stamp = (faces / "30_1_0_x.jpg").stat()
+    time.sleep(0.02)  # longer than a tick of the file system's clock
+    (faces / "30_1_0_x.jpg").write_bytes(b"two")
+    os.utime(faces / "30_1_0_x.jpg", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert sum(before[shard] != held for shard, held in found().items()) == 1
+    (faces / "30_1_0_x.jpg").rename(faces / "30_1_0_y.jpg")
+    (faces / "30_1_0_y.jpg").rename(faces / "30_1_0_x.jpg")
+    (faces / "30_1_0_x.jpg").write_bytes(b"one")
+    assert found() == before
+    for damage in (b"{", b"[]"):
+        next(notes.glob("*.files.json")).write_bytes(damage)
+        assert found() == before
+
+
+def test_only_what_changed_is_read_again(values, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(survey, "file_digest", lambda path: read.append(path.name) or "x")
+    monkeypatch.setattr(survey, "RACY", 0)
+    study = parse_study(values, "study.yaml")
+    time.sleep(0.02)
+    first = Plan(study, tmp_path / "notes")["faces"].survey
+    assert len(read) == 12
+    read.clear()
+    assert Plan(study, tmp_path / "notes")["faces"].survey == first and not read
+    touched = next((tmp_path / "faces").glob("*.jpg"))
+    os.utime(touched, (0, 0))
+    assert Plan(study, tmp_path / "notes")["faces"].survey == first and read == [touched.name]
+    # A job trusts the planning of its run.
+    monkeypatch.setattr(survey, "list_images", None)
+    assert Plan(study, tmp_path / "notes", as_planned=True)["faces"].survey == first
 
 
 def test_spaces_of_images_that_are_made_and_of_images_that_exist(values):
@@ -170,8 +218,12 @@ def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
 
 
 def test_a_broken_link_is_left_to_the_index(values, tmp_path):
+    before = plan(values)["faces"].survey
     (tmp_path / "faces" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    assert plan(values)["faces"].files["broken.jpg"] == -1
+    (shard,) = {
+        shard for shard, held in plan(values)["faces"].survey.shards.items() if held != before.shards.get(shard)
+    }
+    assert shard == shard_name(shard_index("broken.jpg", 3), 3)
 
 
 def test_settings_that_no_command_line_takes_are_refused_with_a_number_that_works(values, tmp_path):
@@ -258,7 +310,6 @@ def test_what_a_folder_named_like_utkface_has(values):
     assert faces.names is None and faces.label_files == []
     assert faces.shards("images") == faces.shards("embeddings/dino") == faces.embedding_shards
     assert all(faces.covered(shard) == [shard] for shard in faces.embedding_shards)
-    assert sum(faces.files.values()) == sum(range(12)) and len(faces.files) == 12
     assert list(faces.encoders()) == ["clip", "dino"] and faces.max_pixels == 1_000_000
 
 

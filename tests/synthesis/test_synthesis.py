@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -31,7 +32,7 @@ from untold.data.vectors import unit
 from untold.study.activities import Activity
 from untold.study.schema_prompts import Prompts
 from untold.study.schema_synthesis import Synthesis
-from untold.synthesis import sampler
+from untold.synthesis import sampler, shard
 from untold.synthesis.prompts import write_prompts
 from untold.synthesis.requests import Request, Sample
 from untold.synthesis.shard import MANIFEST, fill_shard, recipe
@@ -89,7 +90,8 @@ def table(*activities: str):
 class Counting:
     """Sampler without a model that generates random images and records the requests."""
 
-    def __init__(self, reasons=()):
+    def __init__(self, reasons=(), device="here"):
+        self.facts = {"device": device}
         self.asked: list[Request] = []
         self.reasons = dict(reasons)
 
@@ -614,6 +616,27 @@ def test_the_key_is_everything_that_determines_the_pixels(change):
         assert digest(recipe(other, SETTINGS, identity, "float32")) != key
     assert digest(recipe(request, SETTINGS, {"model": "m", "vae": "v"}, "float32")) != key
     assert digest(recipe(request, SETTINGS, identity, "float16")) != key
+    assert digest(recipe(request, SETTINGS, identity, "float32", variant="fp16")) != key
+
+
+@pytest.mark.parametrize("library", ["diffusers", "torch", "transformers"])
+def test_the_versions_of_the_libraries_that_make_pixels_are_in_the_key(monkeypatch, library):
+    key = digest(recipe(REQUESTS[0], SETTINGS, {}, "float32"))
+    monkeypatch.setattr(shard, "version", lambda name: "99.0" if name == library else version(name))
+    assert digest(recipe(REQUESTS[0], SETTINGS, {}, "float32")) != key
+    monkeypatch.setattr(shard, "version", lambda name: f"{version(name).split('+')[0]}+cu128")
+    assert digest(recipe(REQUESTS[0], SETTINGS, {}, "float32")) == key, "another build of the same version"
+
+
+def test_how_images_were_made_is_known_whoever_made_them(tmp_path):
+    """A run that finds its images knows what made them, and says so where there is more than one way."""
+    store = Store(tmp_path)
+    first = fill(table("cooking"), store, Counting(device="first"))
+    again = fill(table("cooking"), store, Counting(device="second"))
+    assert again.counts["made"] == 0 and again.made == first.made == [{"device": "first", "images": len(first.key)}]
+    both = fill(table("cooking", "knitting"), store, Counting(device="second"))
+    found = {way["device"]: way["images"] for way in both.made}
+    assert found == {"first": len(first.key), "second": len(both.key) - len(first.key)}
 
 
 def test_the_batch_size_is_not_in_the_key():

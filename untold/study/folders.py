@@ -38,7 +38,8 @@ def list_images(folder: Path | str) -> list[str]:
     for parent, folders, files in os.walk(root, onerror=unreadable):
         linked = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         pictures = [name for name in files if os.path.splitext(name)[1].lower() in EXTENSIONS]
-        found += [os.path.relpath(os.path.join(parent, name), root) for name in linked + pictures]
+        below = os.path.relpath(parent, root)
+        found += linked + pictures if below == "." else [os.path.join(below, name) for name in linked + pictures]
 
     names = {name for name in found if _is_text(name)}
     for name in sorted(set(found) - names):

@@ -15,12 +15,12 @@ from untold.base.places import find
 from untold.catalogue.metrics import of
 from untold.catalogue.scope import Scope, Trait
 from untold.study.activities import Activity, read_activities, select
-from untold.study.folders import list_images
 from untold.study.schema import Study
 from untold.study.schema_base import ConfigError
 from untold.study.schema_datasets import FolderDataset, GeneratedDataset
 from untold.study.schema_encoders import Encoder, OpenClip, Timm, Vae
 from untold.study.schema_models import Source
+from untold.study.survey import Survey, recall, remember, survey
 
 # Characters. The settings of a prompts job are passed on its command line, where Linux allows 131 072 per argument.
 LONGEST_SETTINGS = 100_000
@@ -298,7 +298,7 @@ class FolderPlan(DatasetPlan):
 
     settings: FolderDataset
 
-    def __init__(self, name: str, settings: FolderDataset, study: Study):
+    def __init__(self, name: str, settings: FolderDataset, study: Study, notes: Path | None, as_planned: bool):
         super().__init__(name, settings, study)
         self.groups, self.pairs = [], []
         self.attributes = settings.columns
@@ -314,23 +314,26 @@ class FolderPlan(DatasetPlan):
         }
         self.published = _published(settings)
         self.max_pixels = settings.max_pixels
-        if not self.files:
+        self.survey = self._survey(notes, as_planned)
+        if not self.survey.shards:
             raise ConfigError(f"datasets.{name}.path: {settings.path} contains no images; add some or change the path")
 
-    @cached_property
-    def files(self) -> dict[str, int]:
-        """Size in bytes of each image, by relative path."""
+    def _survey(self, notes: Path | None, as_planned: bool) -> Survey:
+        """What the folder holds now or, for a job, held when its run was planned."""
+        place = notes and notes / f"{self.name}-{digest([self.settings.path, self.settings.shards])[:16]}"
+        if place and as_planned and (found := recall(place.with_suffix(".plan.json"))):
+            return found
         folder = find(self.settings.path)
         if not os.path.isdir(folder):  # unlike Path.is_dir, this also works for names that no file system accepts
             raise ConfigError(f"datasets.{self.name}.path: no folder {folder}; give the folder that holds the images")
-        return {file: _size(folder / file) for file in list_images(folder)}
-
-    def _shard(self, file: str) -> str:
-        return shard_name(shard_index(file, self.settings.shards), self.settings.shards)
+        found = survey(folder, self.settings.shards, place and place.with_suffix(".files.json"))
+        if place:
+            remember(place.with_suffix(".plan.json"), found)
+        return found
 
     def fingerprint(self, shard: str) -> str:
-        """Digest of the names and sizes of a shard's files, unaffected by modification times."""
-        return digest({file: size for file, size in self.files.items() if self._shard(file) == shard})
+        """Digest of the names and contents of a shard's files, whatever their time stamps."""
+        return self.survey.shards[shard]
 
     @property
     def names(self) -> str | None:
@@ -338,11 +341,11 @@ class FolderPlan(DatasetPlan):
 
         A new file can make another file's name ambiguous, or a label common enough to be used.
         """
-        return digest(list(self.files)) if self.settings.labels or self.settings.open_images else None
+        return self.survey.names if self.settings.labels or self.settings.open_images else None
 
     @cached_property
     def embedding_shards(self) -> list[str]:
-        return sorted({self._shard(file) for file in self.files})
+        return list(self.survey.shards)
 
     def covered(self, shard: str) -> list[str]:
         return [shard]
@@ -378,6 +381,14 @@ class FolderPlan(DatasetPlan):
 class Plan:
     """A validated study together with the files on disk that its configuration refers to.
 
+    Parameters
+    ----------
+    study : schema.Study
+    notes : Path or None
+        Folder in which the contents of pictures are remembered from one planning to the next.
+    as_planned : bool
+        Whether this is a job of a run: it takes the contents of folders from the notes of the run's planning.
+
     Attributes
     ----------
     study : schema.Study
@@ -389,14 +400,14 @@ class Plan:
         If a table, model folder or image folder is missing or unusable. The message names the key and the remedy.
     """
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study, notes: Path | None = None, as_planned: bool = False):
         self.study = study
         for key, source in self.sources.items():
             _check_source(f"{key}.source" if not key.endswith(".vae") else key, source)
         self.datasets: dict[str, DatasetPlan] = {
             name: GeneratedPlan(name, dataset, study)
             if isinstance(dataset, GeneratedDataset)
-            else FolderPlan(name, dataset, study)
+            else FolderPlan(name, dataset, study, notes, as_planned)
             for name, dataset in study.datasets.items()
         }
 
@@ -475,10 +486,3 @@ def _check_source(key: str, source: Source) -> None:
         pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
         what = "only pickled weights, which are refused" if pickled else "no weights"
         raise ConfigError(f"{key}.path: {folder} contains {what}; add .safetensors files")
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1  # a broken link: index_images rejects it with a reason

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from untold.catalogue import figures, tables
 from untold.study.plan import Plan
 from untold.study.schema_base import MODELS, ConfigError
 from untold.study.schema_models import Source
+from untold.study.survey import State, state
 from untold.study.tracking import code_digest
 
 
@@ -35,11 +37,12 @@ def code_of(root: Path) -> Callable[..., Callable[[Wildcards], str]]:
     -------
     callable
         ``code("project")`` is a param with the digest of ``scripts/project.py`` and all that it imports; further
-        arguments are files that it reads. The digest is computed only when a job asks for it.
+        arguments are files that it reads. The digest is computed once, when a job first asks for it.
     """
 
     def code(script: str, *files: str, pinned: bool = True) -> Callable[[Wildcards], str]:
-        return lambda wildcards: code_digest(f"scripts/{script}.py", root, files, pinned=pinned)
+        found = cache(lambda: code_digest(f"scripts/{script}.py", root, files, pinned=pinned))
+        return lambda wildcards: found()
 
     return code
 
@@ -134,6 +137,12 @@ def page_files(plan: Plan) -> dict[str, dict[str, list[str]]]:
     return {option: {name: files[option] for name, files in read.items()} for option in next(iter(read.values()))}
 
 
+def provenance_files(plan: Plan) -> list[str]:
+    """The records of how the images of each shard were made."""
+    folder = f"{plan.study.results}/provenance/synthesise"
+    return [f"{folder}/{name}/{shard}.json" for name, made in plan.generated.items() for shard in made.synthesis]
+
+
 def crate_files(plan: Plan) -> list[str]:
     """The tables, figures and page that the crate holds."""
     read = page_files(plan)
@@ -155,9 +164,15 @@ def digests(paths: Iterable[str]) -> list[str]:
         If a file cannot be read.
     """
     try:
-        return [file_digest(find(path)) for path in paths]
+        return [_digest(found, state(found)) for found in map(find, paths)]
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}; name a table that can be read") from None
+
+
+@cache
+def _digest(path: Path, known: State) -> str:
+    """Digest of a file in a known state; each shard's settings ask for it anew."""
+    return file_digest(path)
 
 
 def model_manifest(source: Source) -> str:

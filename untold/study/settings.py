@@ -56,7 +56,7 @@ def reference_settings(plan: GeneratedPlan) -> Settings:
     return {
         "dataset": plan.name,
         "spaces": {name: plan.spaces[name].column for name in plan.picture_spaces},
-        "inference": plan.study.inference.model_dump(),
+        "resampling": resampling(plan),
     }
 
 
@@ -80,7 +80,7 @@ def position_settings(plan: GeneratedPlan) -> Settings:
         "groups": plan.groups,
         "space": f"{plan.texts[0]}_image" if plan.texts else None,
         "planted": digests(plan.planted_files),
-        "inference": plan.study.inference.model_dump(),
+        "resampling": resampling(plan),
     }
 
 

@@ -1,7 +1,7 @@
 """The interface of a sampler: its requests and its results."""
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,7 +23,11 @@ class Sample(NamedTuple):
 
 
 class Sampler(Protocol):
-    """A generator of images, such as the one in ``sampler.py``."""
+    """A generator of images, such as the one in ``sampler.py``; ``facts`` says how it makes them."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Device, types and versions."""
 
     def run(self, requests: list[Request]) -> Iterable[list[Sample]]:
         """Generate the images in order, one batch at a time."""

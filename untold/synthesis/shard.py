@@ -1,11 +1,13 @@
 """The images of one shard of prompts: verify those in the store and generate the missing ones (docs/design.md)."""
 
+import json
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 # To be changed whenever the code makes different pixels from the same recipe.
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
+
+
+# Libraries whose code makes the pixels.
+LIBRARIES = ("diffusers", "torch", "transformers")
 
 
 WORDING = ["template", "prompt", "prompt_key", "negative"]
@@ -47,15 +53,21 @@ class Shard:
     latents : ndarray of float16, shape (len(key), channels, height, width)
     counts : dict
         Number of images found, missing, broken, generated and rejected.
+    made : list of dict
+        The different ways in which the accepted images were made, whenever that was: the sampler's facts, and the
+        number of ``images``.
     """
 
     manifest: pd.DataFrame
     key: list[str]
     latents: np.ndarray
     counts: dict[str, int] = field(default_factory=dict)
+    made: list[dict[str, Any]] = field(default_factory=list)
 
 
-def recipe(request: Request, synthesis: Synthesis, identity: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+def recipe(
+    request: Request, synthesis: Synthesis, identity: Mapping[str, Any], dtype: str, variant: str | None = None
+) -> dict[str, Any]:
     """Everything that determines an image's pixels; its digest is the image's key.
 
     The batch size is not included, because it changes only the last bits of some numbers and nothing visible.
@@ -69,9 +81,14 @@ def recipe(request: Request, synthesis: Synthesis, identity: Mapping[str, Any], 
         Identities of the weights: revisions or digests of the model and its VAE.
     dtype : str
         Data type of the denoiser.
+    variant : str or None
+        Which of the model's weights are loaded; its identity is that of all of them.
     """
     settings = synthesis.model_dump(exclude={"batch_size"})
-    return {**request._asdict(), **settings, **identity, "dtype": dtype, "recipe_version": RECIPE_VERSION}
+    # A build for other hardware, such as 2.9.1+cu128, is the same version.
+    libraries = {name: version(name).split("+")[0] for name in LIBRARIES}
+    made_by = {"dtype": dtype, "variant": variant, "libraries": libraries, "recipe_version": RECIPE_VERSION}
+    return {**request._asdict(), **settings, **identity, **made_by}
 
 
 def fill_shard(
@@ -116,8 +133,8 @@ def fill_shard(
         )  # fmt: skip
         reasons: dict[str, str] = {}
         if missing:
-            made, reasons = _make(missing, store, load(), pool, name)
-            entries |= made
+            fresh, reasons = _make(missing, store, load(), pool, name)
+            entries |= fresh
     counts = {
         "prompts": len(requests),
         "found": len(wanted) - len(missing),
@@ -130,7 +147,9 @@ def fill_shard(
         log.warning("%d of %d images are rejected; the study goes on without them", len(reasons), len(wanted))
     keys = sorted(entries)
     latents = np.stack([entries[key].latents for key in keys]) if keys else np.empty((0, *latent_shape), np.float16)
-    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts)
+    ways = Counter(entries[key].made for key in keys)
+    known = [{**json.loads(way), "images": count} for way, count in sorted(ways.items())]
+    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts, known)
 
 
 def _verify(
@@ -172,7 +191,7 @@ def _make(
                 log.warning("image of %r (seed %d) %s: rejected", request.prompt, request.noise_seed, sample.reason)
                 reasons[key] = sample.reason
             else:
-                writing.append((key, pool.submit(store.put, made, sample.image, sample.latents)))
+                writing.append((key, pool.submit(store.put, made, sample.image, sample.latents, dict(sampler.facts))))
         # This bounds memory if the disk is slower than the GPU.
         while len(writing) > 4 * len(samples):
             done, future = writing.popleft()

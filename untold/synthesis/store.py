@@ -29,13 +29,14 @@ class BrokenEntry(ValueError):
 
 
 class Entry(NamedTuple):
-    """A verified image from the store."""
+    """A verified image from the store, and how it was made: the sampler's facts as canonical JSON."""
 
     path: Path
     sha256: str
     width: int
     height: int
     latents: np.ndarray
+    made: str = "{}"
 
 
 class Store:
@@ -54,7 +55,9 @@ class Store:
         """Path of the image with a key, whether or not it exists."""
         return self.folder / key[:2] / f"{key}.png"
 
-    def put(self, recipe: Mapping[str, Any], image: np.ndarray, latents: np.ndarray) -> Entry:
+    def put(
+        self, recipe: Mapping[str, Any], image: np.ndarray, latents: np.ndarray, facts: Mapping[str, Any] | None = None
+    ) -> Entry:
         """Write an image and its latents.
 
         Parameters
@@ -63,12 +66,16 @@ class Store:
             Everything that determines the pixels; its digest is the key, its items become text chunks of the PNG.
         image : ndarray of uint8, shape (height, width, 3)
         latents : ndarray of float16, shape (channels, height, width)
+        facts : mapping of str to JSON value, optional
+            How the image was made: device, types, versions. They lie beside the latents, so they live as long as the
+            image does, and are no part of the key.
         """
+        made = canonical_json(dict(facts or {}))
         key = digest(dict(recipe))
         path = self.path(key)
         latents = np.ascontiguousarray(latents, dtype=np.float16)
         with atomic(path.with_suffix(".safetensors")) as part:
-            part.write_bytes(save({"latents": latents}, metadata={"key": key}))
+            part.write_bytes(save({"latents": latents}, metadata={"key": key, "made": made}))
         text = PngInfo()
         for name, value in {
             "key": key,
@@ -81,7 +88,9 @@ class Store:
         Image.fromarray(image).save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
         with atomic(path) as part:
             part.write_bytes(buffer.getbuffer())
-        return Entry(path, hashlib.sha256(buffer.getbuffer()).hexdigest(), image.shape[1], image.shape[0], latents)
+        return Entry(
+            path, hashlib.sha256(buffer.getbuffer()).hexdigest(), image.shape[1], image.shape[0], latents, made
+        )
 
     def get(self, key: str, size: tuple[int, int], latent_shape: tuple[int, ...]) -> Entry | None:
         """Read and verify the image stored under a key.
@@ -129,16 +138,16 @@ class Store:
             raise BrokenEntry("its pixels are not the ones that were written")
         if is_constant(image):
             raise BrokenEntry("is constant")
-        latents = self._latents(path.with_suffix(".safetensors"))
+        latents, made = self._latents(path.with_suffix(".safetensors"))
         if latents.shape != latent_shape or text.get("latents_sha256") != _sha256(latents):
             raise BrokenEntry("its latents are not the ones that were written")
-        return Entry(path, hashlib.sha256(content).hexdigest(), *size, latents)
+        return Entry(path, hashlib.sha256(content).hexdigest(), *size, latents, made)
 
     @staticmethod
-    def _latents(path: Path) -> np.ndarray:
+    def _latents(path: Path) -> tuple[np.ndarray, str]:
         try:
             with safe_open(path, framework="numpy") as file:
-                return file.get_tensor("latents")
+                return file.get_tensor("latents"), (file.metadata() or {}).get("made", "{}")
         except FileNotFoundError:
             raise BrokenEntry("its latents are missing") from None
         except (SafetensorError, OSError) as error:
