@@ -379,8 +379,8 @@ GAPS = (
             Column(
                 "range",
                 "similarity",
-                description="largest gap that the space can show: all neutral images show the first group, minus all the "
-                "second",
+                description="largest gap that the space can show: all neutral images show the first group, minus all "
+                "show the second",
             ),
             Column("margin", "similarity", description="the configured share of that range"),
             *TESTED,
