@@ -168,7 +168,9 @@ def test_the_interactive_data_are_those_of_the_tables(results, page):
     assert [data["facets"]["group"]["values"][code] for code in groups] == images["group"].tolist()
     values = next(s for s in data["similarities"] if s["label"] == "DINO")["values"]
     values = np.frombuffer(base64.b64decode(values), "<i2")
-    table = pd.read_parquet(results / "people" / "similarity").query("space == 'dino' and metric == 'cosine'")
+    table = pd.read_parquet(results / "people" / "similarity").query(
+        "space == 'dino' and metric == 'cosine' and partner == 'neutral'"
+    )
     table = table.set_index(["activity_id", "seed", "group"])["value"]
     for row, value in zip(images.itertuples(), values, strict=True):
         if row.group == "neutral":

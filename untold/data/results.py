@@ -96,7 +96,11 @@ class Dataset:
 
     @property
     def similarity(self) -> pd.DataFrame:
-        """Similarity of the neutral to each marked image or prompt of a generated dataset, one row per pair."""
+        """Similarity of marked images or prompts of a generated dataset to their ``partner``, one row per pair.
+
+        The partner is the neutral image of the same activity and seed, or (roles ``same seed`` and ``other seed``) a
+        marked one.
+        """
         return read_table(self._files("similarity"))
 
     @property

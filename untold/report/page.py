@@ -307,7 +307,7 @@ def similarities(table: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, An
     """
     keys = ["activity_id", "group", "seed"]
     found = []
-    for (space, metric), part in table.groupby(["space", "metric"]):
+    for (space, metric), part in table[table["partner"] == "neutral"].groupby(["space", "metric"]):
         on = keys[:2] if (part["seed"] < 0).all() else keys
         values = part.drop_duplicates(on).set_index(on)["value"]
         aligned = values.reindex(pd.MultiIndex.from_frame(images[on])).to_numpy()
