@@ -356,8 +356,8 @@ def null_reference(points: np.ndarray, fit: Fit, *, seed: int, null_sets: int = 
             notes.append("no silhouette to compare")
         if len(known) < len(values):
             notes.append(f"{len(values) - len(known)} of {len(values)} null sets had fewer than two clusters")
-        # A null set without clusters has no silhouette to compare, so it is not counted.
-        p = (np.sum(known >= value) + 1) / (len(known) + 1) if len(known) and np.isfinite(value) else np.nan
+        # A null set without clusters is less clustered than any data with a silhouette.
+        p = (np.sum(known >= value) + 1) / (len(values) + 1) if np.isfinite(value) else np.nan
         span = (known.mean(), known.min(), known.max()) if len(known) else (np.nan,) * 3
         rows.append((f"silhouette_{name}", len(part), value, *span, p, "; ".join(filter(None, notes))))
     columns = ["statistic", "n", "estimate", "null_mean", "null_low", "null_high", "p", "note"]
