@@ -11,7 +11,14 @@ from untold.base.places import find
 from untold.data.parquet import write_table
 from untold.images.age_bands import age_band
 from untold.images.folder import index
-from untold.images.labels import attach_labels, match_labels, open_images_labels, read_labels, utkface_labels
+from untold.images.labels import (
+    attach_labels,
+    match_labels,
+    open_images_labels,
+    read_labels,
+    require_match,
+    utkface_labels,
+)
 from untold.study.folders import list_images
 from untold.study.schema_datasets import FolderDataset
 
@@ -45,6 +52,7 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
             raise ValueError(
                 f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})"
             )
+        require_match(table, files, str(labels[0]))
         matched, problems = match_labels(table[["file", *wanted]], files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, folder)

@@ -22,6 +22,7 @@ from untold.images.labels import (
     open_images_labels,
     parse_utkface,
     read_labels,
+    require_match,
     utkface_labels,
 )
 from untold.study import folders
@@ -290,6 +291,25 @@ def test_labels_join_by_path_name_or_stem(tmp_path, suffix):
         "gone.jpg": "label without a file",
         "b/one.jpg": "file without a label",
     }
+
+
+def test_keys_stay_text_and_columns_stay_in_place(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,hat\n000001,1\n000002,0\n")
+    assert read_labels(path)["file"].tolist() == ["000001", "000002"]
+    assert len(match_labels(read_labels(path), ["000001.jpg", "000002.jpg"])[0]) == 2
+    path.write_text("file,hat\n1.jpg,1,surplus\n2.jpg,0,surplus\n")
+    with pytest.raises(ValueError, match="not a label table"):
+        read_labels(path)
+
+
+def test_labels_of_other_pictures_are_refused(tmp_path):
+    labels = pd.DataFrame({"file": ["a.jpg", "b.jpg", "c.jpg"], "hat": [1, 0, 1]})
+    with pytest.raises(ValueError, match=r"the table has 'a\.jpg', 'b\.jpg', the folder has 'x/1\.png', 'x/2\.png'"):
+        require_match(labels, ["x/1.png", "x/2.png", "x/3.png"], "labels.csv")
+    require_match(labels, ["x/a.jpg", "x/2.png"], "labels.csv")
+    with pytest.raises(ValueError, match="the table has no rows"):
+        require_match(labels.iloc[:0], ["x/1.png"], "labels.csv")
 
 
 def test_contradictory_labels_are_refused_and_repeated_ones_are_not():

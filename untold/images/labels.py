@@ -1,8 +1,9 @@
 """Labels of images: tables, UTKFace file names, Open Images."""
 
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,17 +48,11 @@ def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        if path.suffix.lower() == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            # Only empty cells are missing values, because NA and None may be labels.
-            table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path, column)
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise ValueError(f"{path}: not a label table ({error}); give UTF-8 CSV or Parquet") from error
     table.columns = table.columns.astype(str)
-    if column is None:
-        lower = {name.strip().lower(): name for name in reversed(table.columns)}
-        column = next((lower[name] for name in FILE_COLUMNS if name in lower), None)
+    column = column or _file_column(table.columns)
     if column not in table.columns:
         raise ValueError(
             f"{path}: no column {column or 'that names files'} among {', '.join(table.columns)}; "
@@ -71,6 +66,44 @@ def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
     files = table[column].astype("string").fillna("").str.replace("\\", "/").str.removeprefix("./")
     labels.insert(0, "file", files.astype(object))
     return labels
+
+
+def _file_column(columns: Iterable[str]) -> str | None:
+    lower = {name.strip().lower(): name for name in reversed(list(columns))}
+    return next((lower[name] for name in FILE_COLUMNS if name in lower), None)
+
+
+def _read_csv(path: Path, column: str | None) -> pd.DataFrame:
+    """Read a CSV whose keys stay text and whose cells stay in their columns.
+
+    000001 is not 1, and a row with more cells than the header must not move the others by one column.
+    """
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False}
+    header = pd.read_csv(path, nrows=0, **options).columns.astype(str)
+    key = column or _file_column(header)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # Only empty cells are missing values, because NA and None may be labels.
+        return pd.read_csv(
+            path, dtype={key: str} if key else None, low_memory=False, keep_default_na=False, na_values=[""], **options
+        )
+
+
+def require_match(labels: pd.DataFrame, files: Sequence[str], source: str) -> None:
+    """Refuse a table of labels that matches no picture, which would end in a study without labels.
+
+    Raises
+    ------
+    ValueError
+        With two keys of the table and two files of the folder side by side.
+    """
+    if len(match_labels(labels, files)[0]) or not len(files):
+        return
+    keys = ", ".join(map(repr, labels["file"].head(2))) or "no rows"
+    raise ValueError(
+        f"{source}: no row names a picture of the folder: the table has {keys}, the folder has "
+        f"{', '.join(map(repr, files[:2]))}; name the column with `key`, or write the keys as the files are named"
+    )
 
 
 def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

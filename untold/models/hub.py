@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from untold.base.identity import file_digest
+from untold.base.safety import runs_code
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,9 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
     index = json.loads(get("model_index.json").read_text(encoding="utf-8")) if "model_index.json" in files else None
     chosen = select(files, patterns, index)
     manifest = {file: {"sha256": file_digest(get(file)), "bytes": (folder / file).stat().st_size} for file in chosen}
+    for file in chosen:
+        if reason := runs_code(folder / file, folder):
+            raise FetchError(f"{name}: {file} {reason}; choose a model that needs no code")
     # The client's records of partial downloads, which are not part of the model.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return {"repository": repository, "revision": revision, "files": manifest}

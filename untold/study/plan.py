@@ -12,6 +12,7 @@ from pathlib import Path
 
 from untold.base.identity import canonical_json, digest, file_digest, shard_index, shard_name
 from untold.base.places import find
+from untold.base.safety import PICKLES, runs_code
 from untold.catalogue.metrics import of
 from untold.catalogue.scope import Scope, Trait
 from untold.study.activities import Activity, read_activities, select
@@ -25,7 +26,6 @@ from untold.study.survey import Survey, recall, remember, survey
 # Characters. The settings of a prompts job are passed on its command line, where Linux allows 131 072 per argument.
 LONGEST_SETTINGS = 100_000
 PUBLISHED_PAIRS = ("male/female", "man/woman", "boy/girl")  # of docs/method.md section 9
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 AGES = ("young", "middle", "older")  # groups of the miniature world, as in untold/miniature/world.py
 MAX_PIXELS = 2**26  # of a generated image: 8192 x 8192
 
@@ -486,3 +486,6 @@ def _check_source(key: str, source: Source) -> None:
         pickled = any(file.suffix in PICKLES for file in folder.rglob("*"))
         what = "only pickled weights, which are refused" if pickled else "no weights"
         raise ConfigError(f"{key}.path: {folder} contains {what}; add .safetensors files")
+    for name in local_files(source.folder):
+        if reason := runs_code(Path(name), folder):
+            raise ConfigError(f"{key}.path: {name} {reason}; remove it, if the model needs no code")
