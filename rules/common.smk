@@ -24,6 +24,7 @@ from untold.study.rules import (
 from untold.study.runs import join_runs
 from untold.study.schema import parse_study
 from untold.study.schema_base import ConfigError
+from untold.study.yaml_file import refuse_repeated_keys
 
 # Held for the life of this process, so that the next run can clear a killed run's locks.
 ALIVE = join_runs(Path(".snakemake"))
@@ -33,6 +34,8 @@ SOURCE = ", ".join(map(str, workflow.configfiles)) or "config"
 COMPARED = config.pop("studies", [])
 
 try:
+    for file in workflow.configfiles:
+        refuse_repeated_keys(file)
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None

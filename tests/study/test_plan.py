@@ -210,6 +210,21 @@ def test_missing_folders_and_pickles_are_named(values, tmp_path):
     assert "pickled weights, which are refused" in refusal(values)
 
 
+def test_tables_must_exist(values, tmp_path):
+    values["datasets"]["people"]["planted"] = "nowhere.csv"
+    assert "datasets.people.planted: " in refusal(values) and "does not exist" in refusal(values)
+    values["datasets"]["people"].pop("planted")
+    faces = values["datasets"]["faces"]
+    faces["utkface"] = False
+    faces["labels"] = {"file": str(tmp_path), "key": "file", "columns": ["gender"]}
+    assert "datasets.faces.labels.file: " in refusal(values) and "is not a file" in refusal(values)
+
+
+def test_a_model_that_brings_code_is_refused(values, tmp_path):
+    (tmp_path / "clip" / "open_clip_config.json").write_text('{"a": {"tokenizer_kwargs": {"trust_remote_code": true}}}')
+    assert "encoders.clip.source.path: " in refusal(values) and "`trust_remote_code`" in refusal(values)
+
+
 def test_an_image_folder_must_exist_and_hold_images(values, tmp_path):
     shutil.rmtree(tmp_path / "faces")
     assert "datasets.faces.path: no folder" in refusal(values)
@@ -327,15 +342,18 @@ def test_the_keep_list_balances_everything_or_what_is_configured(values):
 
 def test_labels_by_file_name_depend_on_every_name(values, tmp_path):
     faces = values["datasets"]["faces"]
-    faces |= {"utkface": False, "zero_shot": {}, "labels": {"file": "labels.csv", "key": "id", "columns": ["race"]}}
+    table, names = (str(tmp_path / name) for name in ("labels.csv", "names.csv"))
+    for path in (table, names):
+        Path(path).write_text("id,race\n")
+    faces |= {"utkface": False, "zero_shot": {}, "labels": {"file": table, "key": "id", "columns": ["race"]}}
     before = plan(values)["faces"]
-    assert before.label_files == ["labels.csv"] and before.attributes == ["race"] and before.published == {}
+    assert before.label_files == [table] and before.attributes == ["race"] and before.published == {}
     assert before.main_classifier is None and before.predictor is None and before.traits == set()
     (tmp_path / "faces" / "new.jpg").write_bytes(b"")
     assert plan(values)["faces"].names != before.names
     faces["labels"]["caption"] = "text"
     assert plan(values)["faces"].traits == {"captioned"}
     faces["labels"] = None
-    faces["open_images"] = {"labels": "labels.csv", "descriptions": "names.csv", "min_images": 2}
+    faces["open_images"] = {"labels": table, "descriptions": names, "min_images": 2}
     published = plan(values)["faces"]
-    assert published.label_files == ["labels.csv", "names.csv"] and published.names
+    assert published.label_files == [table, names] and published.names

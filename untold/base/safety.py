@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 # A tokenizer's vocabulary may have tens of megabytes; configurations have a few kilobytes.
@@ -33,13 +32,13 @@ def runs_code(file: Path, root: Path) -> str:
     return ""
 
 
-def _asks_for_code(value: Any) -> str:
+def _asks_for_code(value: object) -> str:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in ("auto_map", "custom_pipelines") and inner:
-                return key
+                return str(key)
             if key == "trust_remote_code" and inner is not False and inner is not None:
-                return key
+                return str(key)
             if found := _asks_for_code(inner):
                 return found
     if isinstance(value, list):

@@ -175,6 +175,8 @@ class GeneratedPlan(DatasetPlan):
         self.attributes = ["group", "category"]
         self.audited, self.predicted, self.published = {}, {}, {}
         self.max_pixels = MAX_PIXELS
+        if settings.planted:
+            _check_table(f"datasets.{name}.planted", settings.planted)
         self._check_shards()
 
     def _check_shards(self) -> None:
@@ -317,6 +319,11 @@ class FolderPlan(DatasetPlan):
         self.survey = self._survey(notes, as_planned)
         if not self.survey.shards:
             raise ConfigError(f"datasets.{name}.path: {settings.path} contains no images; add some or change the path")
+        if published := settings.open_images:
+            _check_table(f"datasets.{name}.open_images.labels", published.labels)
+            _check_table(f"datasets.{name}.open_images.descriptions", published.descriptions)
+        elif settings.labels:
+            _check_table(f"datasets.{name}.labels.file", settings.labels.file)
 
     def _survey(self, notes: Path | None, as_planned: bool) -> Survey:
         """What the folder holds now or, for a job, held when its run was planned."""
@@ -474,6 +481,14 @@ def _content(folder: str) -> str:
     for file in local_files(folder):
         whole.update(f"{Path(file).relative_to(folder).as_posix()}\0{file_digest(Path(file))}\n".encode())
     return f"sha256:{whole.hexdigest()}"
+
+
+def _check_table(key: str, path: str) -> None:
+    place = find(path)
+    # A FIFO would be waited for without end.
+    if not os.path.isfile(place):
+        what = "is not a file" if os.path.exists(place) else "does not exist"
+        raise ConfigError(f"{key}: {place} {what}; give the path of the table, relative to the folder of the study")
 
 
 def _check_source(key: str, source: Source) -> None:

@@ -4,6 +4,7 @@
 """
 
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -121,8 +122,16 @@ def _discriminator(detail: Mapping[str, Any]) -> str:
     return name.strip("'")
 
 
+# Aliases in YAML can make a small file stand for a text of gigabytes, so it is cut while it is written.
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 100
+
+
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = SHORT.repr(value)
+    except ValueError:  # Python writes no number of more than 4 300 digits
+        text = "a very long number"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
