@@ -58,7 +58,7 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.people.neutral_seeds": {"write_prompts"},
     "datasets.people.first_seed": {"write_prompts"},
     "datasets.people.model": {"synthesise"},
-    "datasets.people.synthesis.noise": {"write_prompts", "synthesise"},
+    "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer"},
     "datasets.people.synthesis.*": {"synthesise"},
     # The world is no longer known whose shares were planted.
     "datasets.people.planted": {"locate_neutral", "depict", "audit_shares"},
