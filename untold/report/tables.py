@@ -136,6 +136,7 @@ def original(file: str, frame: pd.DataFrame, groups: Sequence[str]) -> ShownTabl
         Shown("Chi-square", "number", "chi_square"),
         Shown("p (Holm)", "p", "p"),
         Shown("n", "count", "n"),
+        Shown("Beside the published code", "verbatim", "note"),
     ]
     rows = [[Cell(row["row"]), *(CELLS[shown.kind](row, shown) for shown in columns)] for _, row in frame.iterrows()]
     header = ["", *(shown.heading for shown in columns)]
