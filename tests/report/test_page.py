@@ -188,7 +188,9 @@ def test_the_interactive_data_are_those_of_the_tables(results, page):
 def test_only_a_space_of_prompts_is_aligned_without_seeds():
     """A pair that has both rows without a seed (-1) and rows of single seeds is aligned by seed."""
     images = pd.DataFrame({"activity_id": "read", "group": "young", "seed": [1, 2]})
-    table = pd.DataFrame({"activity_id": "read", "group": "young", "metric": "cosine"}, index=range(4))
+    table = pd.DataFrame(
+        {"activity_id": "read", "group": "young", "metric": "cosine", "partner": "neutral"}, index=range(4)
+    )
     table = table.assign(space=["clip_text", "dino", "dino", "dino"], seed=[-1, -1, 1, 2], value=[0.5, 0.9, 0.1, 0.2])
     found = {
         entry["label"]: np.frombuffer(base64.b64decode(entry["values"]), "<i2") for entry in similarities(table, images)
