@@ -75,7 +75,8 @@ class Store:
         path = self.path(key)
         latents = np.ascontiguousarray(latents, dtype=np.float16)
         with atomic(path.with_suffix(".safetensors")) as part:
-            part.write_bytes(save({"latents": latents}, metadata={"key": key, "made": made}))
+            # One item: safetensors writes several in random order, and equal entries must have equal bytes.
+            part.write_bytes(save({"latents": latents}, metadata={"made": made}))
         text = PngInfo()
         for name, value in {
             "key": key,
