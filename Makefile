@@ -7,7 +7,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 CORES ?= all
 # Run as many GPU jobs at a time as there are GPUs, one on each (untold/base/devices.py); one if there are none.
-GPUS ?= $(or $(shell ls /dev 2>/dev/null | grep -cE '^nvidia[0-9]+$$' | grep -v '^0$$'),1)
+GPUS ?= $(shell $(BIN)/python -c 'from untold.base.devices import visible_gpus; print(max(1, len(visible_gpus())))')
 # Show a live progress bar on a terminal, and plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 

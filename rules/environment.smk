@@ -38,7 +38,8 @@ def workflow_folder(rules):
 ROOT = workflow_folder(workflow.current_basedir)
 sys.path.insert(0, str(ROOT))
 
-from untold.base.devices import gpu_count
+from untold.base.devices import visible_gpus
+from untold.base.driver import driver_problem
 from untold.study.rules import as_json, code_of, scaled_by_attempt
 from untold.study.runs import prefer_this_interpreter
 
@@ -48,7 +49,9 @@ os.environ |= {"UNTOLD_PATH": os.pathsep.join(filter(None, [str(ROOT), os.enviro
 
 # Without a GPU none is requested, and jobs get one thread each, because two jobs with one thread are faster than one
 # job with two. On clusters, profiles/slurm requests the GPUs.
-GPU = min(gpu_count(), 1)
+GPU = min(len(visible_gpus()), 1)
+if workflow.is_main_process and (problem := driver_problem()):
+    print(f"warning: {problem}; jobs with small models use the CPU, others stop", file=sys.stderr)
 MODEL_THREADS = 4 if GPU else 1
 CONDA = "../envs/untold.yaml"
 

@@ -10,6 +10,8 @@ from typing import Annotated
 import cyclopts
 from pydantic import BaseModel
 
+from untold.base.devices import MachineError
+
 
 def _by_name(_: type, tokens: Sequence[cyclopts.Token]) -> dict[str, list[Path]]:
     """Parse ``latents= a.parquet b.parquet sd_latents= c.parquet`` into the files of each name, which may be none."""
@@ -34,7 +36,10 @@ def run(main: Callable[..., None]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     # Jobs never contact a hub; fetch_model is the only rule that goes online.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    application(main)()
+    try:
+        application(main)()
+    except MachineError as error:
+        sys.exit(f"error: {error}")
 
 
 def application(main: Callable[..., None]) -> cyclopts.App:

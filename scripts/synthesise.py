@@ -15,7 +15,7 @@ from untold.data.parquet import read_table, write_arrays, write_table
 from untold.study.schema_base import Strict
 from untold.study.schema_models import Source
 from untold.study.schema_synthesis import Synthesis
-from untold.synthesis.shard import fill_shard, recipe
+from untold.synthesis.shard import fill_shard, recipe, unfinished
 from untold.synthesis.store import Store
 
 
@@ -33,6 +33,7 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     # Compiled kernels are kept after the job, so only the first shard of a study waits for the compiler.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str((store.parent / "compiled").absolute()))
     from untold.synthesis import sampler
+    from untold.synthesis.readiness import require_machine
 
     started = time.time()
     folder = Path(settings.model.folder)
@@ -43,7 +44,9 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     facts: dict[str, Any] = {"host": platform.node(), "started": started}
 
     def load() -> sampler.Sampler:
-        return sampler.Sampler(folder, vae, settings.synthesis, settings.variant)
+        require_machine(folder, settings.synthesis.profile)
+        learned = store.parent / "compiled" / "batch_sizes.json"
+        return sampler.Sampler(folder, vae, settings.synthesis, settings.variant, learned)
 
     shard = fill_shard(
         read_table(prompts),
@@ -54,6 +57,7 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
         shape,
         load,
         f"synthesise {images.parent.parent.name} {images.stem}",
+        unfinished(prompts, images),
     )
     metadata = {"space": "latents", "model": settings.identity, "dtype": dtype, "profile": settings.synthesis.profile}
     write_arrays(latents, shard.key, {"latents": shard.latents}, metadata)

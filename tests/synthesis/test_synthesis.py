@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from benchmarks import devices
 from scripts import synthesise
 from tests.conftest import ROOT
 from tests.tiny import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
+from untold.base.devices import MachineError
 from untold.base.identity import digest
 from untold.data.parquet import read_arrays, read_table, write_table
 from untold.data.vectors import unit
@@ -412,8 +414,78 @@ def test_out_of_memory_at_batch_one_is_an_error(sdxl, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loaded, "latents", full)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(MachineError, match="does not fit into the memory of the GPU: choose"):
         list(loaded.run(REQUESTS))
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")]
+)
+def test_memory_that_runs_out_while_decoding_halves_the_batch_and_then_tiles(sdxl, made, monkeypatch, caplog, error):
+    loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update={"batch_size": 4}), None)
+    decode = loaded.pipe.vae.decoder.forward
+
+    def small(latents, *rest):
+        if latents.shape[-1] > 4:  # 8 x 8 latents make an image
+            raise error
+        return decode(latents, *rest)
+
+    monkeypatch.setattr(loaded.pipe.vae.decoder, "forward", small)
+    samples = [sample for batch in loaded.run(REQUESTS) for sample in batch]
+    assert [words in caplog.text for words in ("halved to 2", "halved to 1", "decoded in tiles")] == [True] * 3
+    assert loaded.facts["batch_size"] == 1 and loaded.facts["tiled"]
+    for sample, whole in zip(samples, made, strict=True):
+        assert sample.reason == "" and sample.image.shape == whole.image.shape
+        assert np.allclose(sample.latents, whole.latents, rtol=2e-3, atol=2e-3)
+
+
+def test_nothing_of_a_failed_batch_is_held_when_its_memory_is_freed(sdxl, monkeypatch):
+    loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update={"batch_size": 4}), None)
+    held, alive = [], []
+
+    def full(module, args):
+        if loaded.batch_size > 2:
+            activation = torch.zeros(1)
+            held.append(weakref.ref(activation))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    loaded.pipe.unet.mid_block.register_forward_pre_hook(full)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.extend(one() for one in held))
+    list(loaded.run(REQUESTS))
+    assert held and alive == [None] * len(held)
+
+
+def test_the_batch_that_fitted_is_remembered_until_more_memory_is_free(sdxl, gpu, tmp_path):
+    def size(**changes):
+        return _settled(sdxl, REQUESTS, learned=file, **{"profile": "half", "batch_size": None, **changes}).batch_size
+
+    file = tmp_path / "compiled" / "batch_sizes.json"
+    first = _settled(sdxl, REQUESTS, learned=file, profile="half", batch_size=None)
+    assert first.batch_size == 16
+    first._halve()
+    assert (size(), size(batch_size=4), size(width=128)) == (8, 4, 16)
+    gpu.free *= 2
+    assert size() == 16
+
+
+def test_what_cannot_be_compiled_runs_eagerly_and_says_so(sdxl, made, gpu, monkeypatch, caplog):
+    def refuse(graph, inputs):
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable")
+
+    compile_ = torch._dynamo.optimize
+    monkeypatch.setattr(torch, "compile", lambda module, **options: compile_(refuse)(module))
+    loaded = _settled(sdxl, REQUESTS, profile="fast")
+    assert loaded.facts["compiled"]
+    samples = [sample for batch in loaded.run(REQUESTS) for sample in batch]
+    assert not loaded.facts["compiled"]
+    assert "Failed to find C compiler" in caplog.text and "gcc, python3-dev" in caplog.text
+    assert all(close(a, b) for a, b in zip(samples, made, strict=True))
+
+
+def test_a_few_images_are_not_worth_the_compiler(sdxl, gpu, monkeypatch):
+    monkeypatch.setattr(sampler, "COMPILING_PAYS", len(REQUESTS) * SETTINGS.steps + 1)
+    assert not _settled(sdxl, REQUESTS, profile="fast").facts["compiled"]
+    assert gpu.options == []
 
 
 def test_batch_size_follows_memory():
@@ -421,7 +493,7 @@ def test_batch_size_follows_memory():
     assert sizes == sorted(sizes)
     assert sizes[0] == 1
     assert sizes[-1] == sampler.LARGEST_BATCH
-    assert sampler.choose_batch(16 * 2**30, 768 * 768, 4) < sampler.choose_batch(16 * 2**30, 768 * 768, 2)
+    assert sampler.choose_batch(8 * 2**30, 768 * 768, 4) < sampler.choose_batch(8 * 2**30, 768 * 768, 2)
 
 
 @pytest.fixture
@@ -436,6 +508,8 @@ def gpu(monkeypatch):
         return compile_(module, backend=counter, fullgraph=given["fullgraph"], dynamic=given["dynamic"])
 
     torch.compiler.reset()
+    monkeypatch.setattr(sampler, "device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(sampler, "COMPILING_PAYS", 0)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (gpu.free, 80 * 2**30))
     monkeypatch.setattr(torch, "compile", traced)
     monkeypatch.setattr(DiffusionPipeline, "to", lambda self, on: self)
@@ -444,23 +518,23 @@ def gpu(monkeypatch):
     return gpu
 
 
-def _settled(sdxl, requests, **changes) -> sampler.Sampler:
+def _settled(sdxl, requests, learned=None, **changes) -> sampler.Sampler:
     """Return a sampler that is configured as on a GPU but computes on the CPU."""
-    loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update=changes), None)
+    loaded = sampler.Sampler(sdxl, None, SETTINGS.model_copy(update=changes), None, learned)
     cpu = loaded.device
-    loaded._embed(dict.fromkeys((request.prompt, request.negative) for request in requests))
+    loaded._embed(list(dict.fromkeys((request.prompt, request.negative) for request in requests)))
     loaded.device = SimpleNamespace(type="cuda")
-    loaded._settle()
+    loaded._settle(len(requests))
     loaded.device = cpu
     return loaded
 
 
 def test_fast_compiles_once_for_a_whole_shard_and_changes_nothing(sdxl, made, gpu):
     loaded = _settled(sdxl, REQUESTS, profile="fast")
-    assert gpu.options == [{"mode": "reduce-overhead", "fullgraph": True, "dynamic": False}]
+    assert gpu.options == [{"fullgraph": True, "dynamic": False}] * 2
     assert loaded.pipe.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     samples = [sample for batch in loaded.run(REQUESTS) for sample in batch]
-    assert gpu.counter.frame_count == 1
+    assert gpu.counter.frame_count == 2  # the denoiser and the decoder
     assert all(close(a, b) for a, b in zip(samples, made, strict=True))
     assert loaded.facts["compiled"]
     assert not loaded.facts["offloaded"]

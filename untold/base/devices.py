@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import logging
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
+
+
+class MachineError(RuntimeError):
+    """Something that this machine lacks for the work, with the remedy, in one line."""
 
 
 def device() -> torch.device:
@@ -32,7 +37,7 @@ def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator
 
     Use it around everything that may start CUDA, which reads CUDA_VISIBLE_DEVICES only once. The lock belongs to the
     process, so the GPU is released however the process ends. Nothing is done inside a SLURM job, whose devices are
-    chosen and numbered by SLURM, or on a machine without NVIDIA devices.
+    chosen and numbered by SLURM, or on a machine without GPUs.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator
     str or None
         The device as named in CUDA_VISIBLE_DEVICES.
     """
-    found = None if "SLURM_JOB_ID" in os.environ else _visible(devices)
+    found = None if "SLURM_JOB_ID" in os.environ else visible_gpus(devices)
     if not found:
         yield None
         return
@@ -64,17 +69,17 @@ def own_gpu(devices: Path = Path("/dev"), locks: Path | None = None) -> Iterator
             os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
-def gpu_count(devices: Path = Path("/dev")) -> int:
-    """Number of NVIDIA GPUs on this machine."""
-    return sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in devices.iterdir())
-
-
-def _visible(devices: Path) -> list[str]:
-    """The GPUs that this process may use: those allowed by the user, else all on the machine."""
-    if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
-    # CUDA counts from 0 even if a container has only /dev/nvidia3.
-    return [str(number) for number in range(gpu_count(devices))]
+def visible_gpus(devices: Path = Path("/dev")) -> list[str]:
+    """The GPUs that this process may use, as named in CUDA_VISIBLE_DEVICES: those in it, else all of the machine."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        # CUDA ignores everything behind the first name that is no device, such as -1 or SLURM's NoDevFiles.
+        names = itertools.takewhile(re.compile(r"\d+|(GPU|MIG)-.+").fullmatch, map(str.strip, allowed.split(",")))
+        return list(dict.fromkeys(names))
+    files = {file.name for file in devices.iterdir()}
+    # CUDA counts from 0 even if a container has only /dev/nvidia3. Windows' Linux (WSL2) has one file for all GPUs.
+    count = sum(re.fullmatch(r"nvidia\d+", name) is not None for name in files) or int("dxg" in files)
+    return [str(number) for number in range(count)]
 
 
 def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
@@ -95,8 +100,19 @@ def _first_free(names: list[str], folder: Path) -> tuple[str, int]:
 
 
 def _open(path: Path) -> int:
-    """Open a lock file read-only, which suffices for locking; the kernel may refuse O_CREAT on another user's file."""
+    """Open a lock file read-only, which suffices for locking; the kernel may refuse O_CREAT on another user's file.
+
+    Every user must be able to open it, whatever the umask of the first. A file that only its owner may read is passed
+    over for one of this user's own, which protects from this user's jobs alone.
+    """
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        with suppress(PermissionError):  # another user's, made at this moment
+            os.fchmod(lock, 0o644)
+        return lock
+    except PermissionError:
+        own = path.with_suffix(f".{os.getuid()}{path.suffix}")
+        log.warning("%s belongs to another user and cannot be read; using %s, which only your jobs see", path, own)
+        return _open(own)

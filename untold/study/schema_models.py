@@ -42,7 +42,7 @@ class Model(Strict):
     source: Source = Field(description="The pipeline's weights.")
     vae: Source | None = Field(
         None,
-        description="Replacement VAE for the `fast` profile, needed if the model's own overflows in float16 (as SDXL's "
-        "does).",
+        description="Replacement VAE for the profiles `half` and `fast`, needed if the model's own overflows in "
+        "float16 (as SDXL's does).",
     )
     variant: Name | None = Field(None, description="Variant of the weights to load, such as `fp16`.")

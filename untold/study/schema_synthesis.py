@@ -6,6 +6,16 @@ from pydantic import Field
 
 from untold.study.schema_base import Strict
 
+# Samplers by name, and the class of diffusers that each stands for.
+SCHEDULERS = {
+    "euler_ancestral": "EulerAncestralDiscreteScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "ddim": "DDIMScheduler",
+    "dpmpp_2m": "DPMSolverMultistepScheduler",
+    "unipc": "UniPCMultistepScheduler",
+    "lcm": "LCMScheduler",
+}
+
 
 class Synthesis(Strict):
     """How a prompt becomes an image."""
@@ -14,11 +24,12 @@ class Synthesis(Strict):
     guidance: float = Field(ge=0, le=50, description="Classifier-free guidance scale.")
     width: int = Field(ge=16, le=4096, multiple_of=8, description="Image width in pixels.")
     height: int = Field(ge=16, le=4096, multiple_of=8, description="Image height in pixels.")
-    scheduler: Literal["euler_ancestral", "model"] = Field(
-        description="`euler_ancestral`, or `model` for the scheduler that comes with the model."
+    scheduler: Literal["euler_ancestral", "euler", "ddim", "dpmpp_2m", "unipc", "lcm", "model"] = Field(
+        description="The sampler by name, or `model` for the scheduler that comes with the model."
     )
-    profile: Literal["reference", "fast"] = Field(
-        description="`reference`: eager mode, VAE in float32, deterministic. `fast`: compiled, VAE in float16."
+    profile: Literal["reference", "half", "fast"] = Field(
+        description="`reference`: float32, deterministic. `half`: float16 on a GPU, with the model's `vae` if it has "
+        "one. `fast`: `half`, compiled."
     )
     noise: Literal["paired", "shared"] = Field(
         description="`paired`: one noise tensor per (activity, seed), shared by its groups. `shared`: one per seed."

@@ -22,9 +22,9 @@ def prompt_settings(plan: GeneratedPlan, shard: str) -> Settings:
 
 
 def drawing_sources(plan: GeneratedPlan) -> list[Source]:
-    """The weights that pictures are made with; only the fast profile decodes with the model's alternative VAE."""
+    """The weights that pictures are made with; all profiles but ``reference`` decode with the replacement VAE."""
     model = plan.study.models[plan.settings.model]
-    return [model.source, model.vae] if model.vae and plan.settings.synthesis.profile == "fast" else [model.source]
+    return [model.source, model.vae] if model.vae and plan.settings.synthesis.profile != "reference" else [model.source]
 
 
 def synthesis_settings(plan: GeneratedPlan) -> Settings:

@@ -4,13 +4,15 @@ This module is about how pixels are computed: devices, types, batches, noise, de
 generate and where to keep it.
 """
 
+import gc
 import inspect
 import json
 import logging
 import os
 import platform
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,16 +23,16 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DiffusionPipeline,
-    EulerAncestralDiscreteScheduler,
     StableDiffusionXLPipeline,
 )
+from diffusers import schedulers as published
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
-from untold.base.devices import device
-from untold.study.schema_synthesis import Synthesis
-from untold.synthesis.pictures import is_constant
+from untold.base.devices import MachineError, device
+from untold.base.files import atomic
+from untold.study.schema_synthesis import SCHEDULERS, Synthesis
 from untold.synthesis.requests import Request, Sample
 
 log = logging.getLogger(__name__)
@@ -40,21 +42,26 @@ LARGEST_BATCH = 16
 CPU_BATCH = 16
 # Prompts per call of the text encoders, fixed so that an embedding does not depend on its neighbours.
 TEXT_BATCH = 16
-# Conservative estimates of memory per megapixel (2**20 pixels) in float16: a guided sample in the UNet, and the VAE
-# decoding one image. Running out of memory halves the batch, so a wrong estimate only costs time.
-SAMPLE_BYTES = 1.2 * 2**30
-DECODE_BYTES = 4.5 * 2**30
+# Memory per megapixel (2**20 pixels) in float16: a guided sample in the UNet, and the VAE decoding one image. SDXL was
+# measured at 0.31 and 1.5 GiB; the rest is for the workspaces of its libraries. Running out of memory halves the batch,
+# so a wrong estimate only costs time.
+SAMPLE_BYTES = 0.5 * 2**30
+DECODE_BYTES = 2.5 * 2**30
+# Denoising steps of a shard from which compiling repays its start (benchmarks/README.md).
+COMPILING_PAYS = 8_000
+# How PyTorch says that a library ran out of GPU memory, where it is no OutOfMemoryError.
+OUT_OF_MEMORY = re.compile(r"CU(DNN|BLAS|SOLVER)_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|out of memory", re.IGNORECASE)
 # Pixels that the VAE decodes at once: eight of the miniature's images, which take half the time of single ones.
 DECODED_PIXELS = 2**15
 
 
 def denoiser_type(profile: str, on: torch.device) -> torch.dtype:
-    """Data type of the denoiser: float16 for ``fast`` on a GPU, else float32.
+    """Data type of the denoiser: float16 on a GPU unless the profile is ``reference``, else float32.
 
     Float16 keeps 11 significant bits of the latents where bfloat16 keeps 8. Neither is used on a CPU, because most CPUs
     emulate them slowly.
     """
-    return torch.float16 if profile == "fast" and on.type == "cuda" else torch.float32
+    return torch.float16 if profile != "reference" and on.type == "cuda" else torch.float32
 
 
 def vae_config(folder: Path, vae: Path | None) -> dict:
@@ -87,8 +94,11 @@ def latent_shape(config: Mapping, width: int, height: int) -> tuple[int, int, in
 
 
 def decoder_type(config: Mapping, denoiser: torch.dtype) -> torch.dtype:
-    """Data type of the VAE: the denoiser's, or float32 if its configuration says it overflows in float16 (SDXL's)."""
-    return torch.float32 if config.get("force_upcast") else denoiser
+    """Data type of the VAE: the denoiser's, or float32 if it may overflow in float16, as SDXL's does.
+
+    Diffusers takes a configuration without the key to mean that it may.
+    """
+    return torch.float32 if config.get("force_upcast", True) else denoiser
 
 
 def choose_batch(free: int, pixels: int, element: int) -> int:
@@ -129,21 +139,30 @@ class Sampler:
     folder : Path
         Directory that ``DiffusionPipeline.from_pretrained`` loads; safetensors only, nothing is downloaded.
     vae : Path or None
-        Replacement VAE for the ``fast`` profile.
+        Replacement VAE, which can decode in float16.
     synthesis : Synthesis
         Sampler settings.
     variant : str or None
         Variant of the weights, such as ``fp16``.
+    learned : Path, optional
+        File in which the batch size that fitted is kept for the next shard.
 
     Attributes
     ----------
     batch_size : int
         Rows in every call of the denoiser; the last batch is padded. Halved if memory runs out.
     facts : dict
-        Device, types and versions, for the provenance.
+        Device, types, versions, batch size and what was done for want of memory, for the provenance.
     """
 
-    def __init__(self, folder: Path, vae: Path | None, synthesis: Synthesis, variant: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vae: Path | None,
+        synthesis: Synthesis,
+        variant: str | None,
+        learned: Path | None = None,
+    ) -> None:
         # Denormals make CPU convolutions many times slower and make no difference to a picture.
         torch.set_flush_denormal(True)
         # cuBLAS is deterministic only with a workspace of fixed size, which is read when CUDA starts.
@@ -176,7 +195,11 @@ class Sampler:
         self._accepted = inspect.signature(type(self.pipe).__call__).parameters
         self._set_scheduler()
         self._embeddings: dict[tuple[str, str], dict[str, Tensor]] = {}
-        self._compiled = self._offloaded = self._ready = False
+        self._learned = learned
+        # The modules that were replaced by compiled ones, by name, and whether the compiled ones have worked.
+        self._eager: dict[str, torch.nn.Module] = {}
+        self._proven = self._tiled = self._offloaded = self._ready = False
+        self._free = 0
         self.batch_size = synthesis.batch_size or CPU_BATCH
         self.facts: dict[str, object] = {
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.processor() or "cpu",
@@ -192,9 +215,11 @@ class Sampler:
             return
         config = self.pipe.scheduler.config
         if "FlowMatch" in type(self.pipe.scheduler).__name__:
-            raise ValueError("synthesis.scheduler: euler_ancestral does not fit a flow-matching model; set it to model")
+            raise ValueError(
+                f"synthesis.scheduler: {self.settings.scheduler} does not fit a flow-matching model; set it to model"
+            )
         with warnings.catch_warnings(action="ignore"):  # settings that only the other scheduler has
-            self.pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(config)
+            self.pipe.scheduler = getattr(published, SCHEDULERS[self.settings.scheduler]).from_config(config)
 
     @contextmanager
     def _exact(self) -> Iterator[None]:
@@ -231,23 +256,27 @@ class Sampler:
         """
         with self._exact():
             if isinstance(self.pipe, StableDiffusionXLPipeline):
-                self._embed(dict.fromkeys((request.prompt, request.negative) for request in requests))
+                pairs = dict.fromkeys((request.prompt, request.negative) for request in requests)
+                # For SDXL, None means no negative prompt (zeros), whereas "" is a text.
+                self._embed([pair for pair in pairs if pair[1]])
+                self._embed([pair for pair in pairs if not pair[1]])
+                self.pipe.register_modules(text_encoder=None, text_encoder_2=None)
             elif any(request.negative for request in requests) and "negative_prompt" not in self._accepted:
                 log.warning("%s takes no negative prompt: it is left out", type(self.pipe).__name__)
-            self._settle()
+            self._settle(len(requests))
 
     @torch.no_grad()
-    def _embed(self, pairs: dict[tuple[str, str], None]) -> None:
+    def _embed(self, pairs: Sequence[tuple[str, str]]) -> None:
         encoders = [part for part in (self.pipe.text_encoder, self.pipe.text_encoder_2) if part is not None]
         for encoder in encoders:
             encoder.to(self.device)
         negatives: dict[str, tuple[Tensor, Tensor]] = {}
-        for batch in _batches(list(pairs), TEXT_BATCH):
+        for start in range(0, len(pairs), TEXT_BATCH):
+            batch = list(pairs[start : start + TEXT_BATCH])
             padded = batch + [batch[-1]] * (TEXT_BATCH - len(batch))
             positive, negative, pooled, negative_pooled = self.pipe.encode_prompt(
                 prompt=[prompt for prompt, _ in padded],
-                # For SDXL, None means no negative prompt (zeros), whereas "" is a text.
-                negative_prompt=[text for _, text in padded] if all(text for _, text in padded) else None,
+                negative_prompt=[text for _, text in padded] if batch[0][1] else None,
                 device=self.device,
             )
             for row, pair in enumerate(batch):
@@ -259,23 +288,18 @@ class Sampler:
                     "negative_prompt_embeds": shared[0],
                     "negative_pooled_prompt_embeds": shared[1],
                 }
-        self.pipe.register_modules(text_encoder=None, text_encoder_2=None)
 
     # -- memory -------------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """Move the pipeline to the device, compile it, and choose the batch size."""
+    def _settle(self, images: int) -> None:
+        """Move the pipeline to the device, compile it where that pays, and choose the batch size."""
         if self.device.type == "cuda":
-            fast = self.settings.profile == "fast"
-            name = "unet" if getattr(self.pipe, "unet", None) is not None else "transformer"
-            denoiser = getattr(self.pipe, name)
-            if fast and name == "unet":
-                denoiser.to(memory_format=torch.channels_last)
-                self.pipe.vae.to(memory_format=torch.channels_last)
             torch.cuda.empty_cache()  # of the text encoders, which are gone
             free, total = torch.cuda.mem_get_info()
-            parts = [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
-            weights = sum(tensor.nbytes for part in parts for tensor in part.state_dict().values())
+            weights = sum(map(_size, self._parts()))
+            if self.settings.profile != "reference" and self._denoiser == "unet":
+                for part in (self.pipe.unet, self.pipe.vae):
+                    part.to(memory_format=torch.channels_last)
             if weights > 0.8 * free:
                 log.warning(
                     "the model needs %.1f GiB and %.1f of %.1f GiB of GPU memory are free: "
@@ -284,33 +308,159 @@ class Sampler:
                     free / 2**30,
                     total / 2**30,
                 )
-                self.pipe.enable_model_cpu_offload()
-                self._offloaded = True
+                self._offload()
             else:
                 self.pipe.to(self.device)
-                if fast:
-                    compiled = torch.compile(denoiser, mode="reduce-overhead", fullgraph=True, dynamic=False)
-                    setattr(self.pipe, name, compiled)
-                    self._compiled = True
-            if self.settings.batch_size is None:
-                free, _ = torch.cuda.mem_get_info()
-                if self._offloaded:
-                    free -= max(sum(tensor.nbytes for tensor in part.state_dict().values()) for part in parts)
-                pixels = self.settings.width * self.settings.height
-                self.batch_size = choose_batch(free, pixels, self.dtype.itemsize)
-                log.info("batch size %d, from %.1f GiB of free GPU memory", self.batch_size, free / 2**30)
+                if self.settings.profile == "fast":
+                    self._compile(images)
+            self._choose_batch()
         self._ready = True
-        self.facts |= {"compiled": self._compiled, "offloaded": self._offloaded}
+        self._note()
+
+    @property
+    def _denoiser(self) -> str:
+        return "unet" if getattr(self.pipe, "unet", None) is not None else "transformer"
+
+    def _parts(self) -> list[torch.nn.Module]:
+        return [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
+
+    def _offload(self) -> None:
+        self.pipe.enable_model_cpu_offload()
+        self._offloaded = True
+
+    def _compile(self, images: int) -> None:
+        if images * self.settings.steps < COMPILING_PAYS:
+            log.info("%d images of %d steps are too few to be worth compiling for", images, self.settings.steps)
+            return
+        # No CUDA graphs: at these batch sizes the GPU is never out of work, and they keep memory for themselves.
+        for owner, name in ((self.pipe, self._denoiser), (self.pipe.vae, "decoder")):
+            self._eager[name] = getattr(owner, name)
+            setattr(owner, name, torch.compile(self._eager[name], fullgraph=True, dynamic=False))
+
+    def _choose_batch(self) -> None:
+        self._free, _ = torch.cuda.mem_get_info()
+        if self._offloaded:
+            self._free -= max(map(_size, self._parts()))
+        if self.settings.batch_size is None:
+            pixels = self.settings.width * self.settings.height
+            self.batch_size = choose_batch(self._free, pixels, self.dtype.itemsize)
+            log.info("batch size %d, from %.1f GiB of free GPU memory", self.batch_size, self._free / 2**30)
+        known = self._known_sizes().get(self._memory_key())
+        # With more free memory than at that time, the larger batch may fit.
+        if known and self._free < 1.1 * known["free"] and known["batch_size"] < self.batch_size:
+            self.batch_size = known["batch_size"]
+            log.info("batch size %d, because an earlier shard ran out of GPU memory with more", self.batch_size)
+
+    def _memory_key(self) -> str:
+        size = f"{self.settings.width} x {self.settings.height}"
+        return f"{self.facts['device']}, {self.facts['pipeline']}, {size}, {self.facts['dtype']}"
+
+    def _known_sizes(self) -> dict[str, dict[str, int]]:
+        if self._learned is None or not self._learned.is_file():
+            return {}
+        return json.loads(self._learned.read_text(encoding="utf-8"))
+
+    def _note(self) -> None:
+        self.facts |= {
+            "batch_size": self.batch_size,
+            "compiled": bool(self._eager),
+            "offloaded": self._offloaded,
+            "tiled": self._tiled,
+        }
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def _retreat(self, error: Exception) -> Callable[[], None] | None:
+        """What to do before another try, or None if there is no use in one."""
+        if isinstance(error, torch.OutOfMemoryError) or (
+            isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error))
+        ):
+            if self.batch_size > 1:
+                return self._halve
+            if not self._tiled:
+                return self._tile
+            if not self._offloaded and self.device.type == "cuda":
+                return self._offload_late
+            raise MachineError(
+                "one image at a time does not fit into the memory of the GPU: choose synthesis.profile half, a smaller "
+                "synthesis.width and height, or a GPU with more memory; close other programs that use it (nvidia-smi)"
+            ) from None
+        if self._eager and not self._proven:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"  # of what can be a page
+
+            def go_on() -> None:
+                log.warning(
+                    "compiling failed (%s): going on without, which is slower; the profile fast needs a C compiler and "
+                    "Python's headers (Debian: gcc, python3-dev), which `snakemake check_machine` looks for",
+                    reason,
+                )
+                self._restore()
+
+            return go_on
+        return None
+
+    def _restore(self) -> None:
+        """Put the modules back that were compiled."""
+        for name, module in self._eager.items():
+            setattr(self.pipe.vae if name == "decoder" else self.pipe, name, module)
+        self._eager = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Free the memory of what failed; graphs and kernels of the larger batch are of no further use."""
+        gc.collect()
+        if self._eager:
+            torch._dynamo.reset()
+            self._proven = False
+        torch.cuda.empty_cache()
+
+    def _halve(self) -> None:
+        self._forget()
+        self.batch_size //= 2
+        log.warning("out of GPU memory: the batch size is halved to %d", self.batch_size)
+        if self._learned is not None:
+            self._learned.parent.mkdir(parents=True, exist_ok=True)
+            known = self._known_sizes() | {self._memory_key(): {"batch_size": self.batch_size, "free": self._free}}
+            with atomic(self._learned) as part:
+                part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    def _tile(self) -> None:
+        """Decode an image in parts, whose seams are blended: last bits of its pixels change."""
+        self._restore()
+        log.warning("out of GPU memory with one image: it is decoded in tiles")
+        vae = self.pipe.vae
+        vae.enable_tiling()
+        if isinstance(vae, AutoencoderKL):
+            # By default only images larger than those of the training have more than one tile.
+            _, rows, columns = latent_shape(vae.config, self.settings.width, self.settings.height)
+            vae.tile_latent_min_size = max(1, min(rows, columns) // 2)
+            vae.tile_sample_min_size = vae.tile_latent_min_size * self.settings.height // rows
+        self._tiled = True
+
+    def _offload_late(self) -> None:
+        self._restore()
+        log.warning("out of GPU memory with one image: the model's parts are moved to the GPU one after the other")
+        self.pipe.to("cpu")
+        self._forget()
+        self._offload()
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
     def run(self, requests: Sequence[Request]) -> Iterator[list[Sample]]:
         """Generate the images in order, one batch at a time.
 
+        A batch for which the memory does not suffice, or that cannot be compiled, is made again in another way; the
+        images before it stay as they are.
+
         Yields
         ------
         list of Sample
             One per request, without the padding.
+
+        Raises
+        ------
+        MachineError
+            If a single image does not fit into the memory of the GPU.
         """
         if not self._ready:
             self.prepare(requests)
@@ -319,18 +469,18 @@ class Sampler:
             batch = list(requests[start : start + self.batch_size])
             try:
                 with self._exact():
-                    latents = self.latents(batch)
-            except torch.OutOfMemoryError:
-                if self.batch_size == 1:
+                    samples = self._finish(self.latents(batch))
+            except Exception as error:
+                if (retreat := self._retreat(error)) is None:
                     raise
-                self.batch_size //= 2
-                torch.cuda.empty_cache()
-                log.warning("out of GPU memory: the batch size is halved to %d", self.batch_size)
+            else:
+                self._proven = True
+                yield samples
+                start += len(batch)
                 continue
-            with self._exact():
-                samples = self._finish(latents)
-            yield samples
-            start += len(batch)
+            # Not inside the clause, where the error still holds the memory of what failed.
+            retreat()
+            self._note()
 
     @torch.no_grad()
     def latents(self, batch: Sequence[Request]) -> Tensor:
@@ -363,24 +513,34 @@ class Sampler:
         return latents[: len(batch)]
 
     def _finish(self, latents: Tensor) -> list[Sample]:
-        """Decode, check the result, and retry failed images once in float32."""
+        """Decode, check the result on the device, and retry failed images once in float32."""
         images, finite = self._decode(latents)
-        kept = latents.float().cpu().numpy()
-        samples = []
-        for row in range(len(latents)):
-            reason = _flaw(kept[row], images[row], finite[row])
-            if reason and np.isfinite(kept[row]).all() and self._decoder_type != torch.float32:
-                log.warning("an image %s: decoding it once more in float32", reason)
-                self.pipe.vae.to(dtype=torch.float32)
-                again, whole = self._decode(latents[row : row + 1])
-                self.pipe.vae.to(dtype=self._decoder_type)
-                images[row], reason = again[0], _flaw(kept[row], again[0], whole[0])
-            samples.append(Sample(None if reason else images[row], kept[row].astype(np.float16), reason))
-        return samples
+        sound = torch.isfinite(latents).flatten(1).all(dim=1)
+        flaws = _flaws(sound, finite, images)
+        for row, flaw in enumerate(flaws):
+            if flaw and sound[row] and self._decoder_type != torch.float32:
+                log.warning("an image %s: decoding it once more in float32", flaw)
+                again, whole = self._decode_exactly(latents[row : row + 1])
+                images[row] = again[0]
+                flaws[row] = _flaws(sound[row : row + 1], whole, again)[0]
+        pixels, kept = _to_host(images, latents.to(torch.float16))
+        return [
+            Sample(None if flaw else image, own, flaw) for image, own, flaw in zip(pixels, kept, flaws, strict=True)
+        ]
+
+    def _decode_exactly(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        vae = self.pipe.vae
+        compiled, vae.decoder = vae.decoder, self._eager.get("decoder", vae.decoder)
+        vae.to(dtype=torch.float32)
+        try:
+            return self._decode(latents)
+        finally:
+            vae.to(dtype=self._decoder_type)
+            vae.decoder = compiled
 
     @torch.no_grad()
-    def _decode(self, latents: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels, uint8 (n, height, width, 3), and whether the decoder's output was finite, bool (n,).
+    def _decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels, uint8 (n, height, width, 3), and whether the decoder's output was finite, bool (n,), on the device.
 
         Large images are decoded one at a time: one fills a GPU, memory stays small, and neighbours cannot matter. Small
         images are decoded together, in batches of a fixed size.
@@ -404,21 +564,35 @@ class Sampler:
             pixels = (pixels.float().nan_to_num() / 2 + 0.5).clamp(0, 1) * 255
             images.append(pixels.round().to(torch.uint8).permute(0, 2, 3, 1))
         wanted = slice(len(latents))
-        return torch.cat(images)[wanted].cpu().numpy(), torch.cat(finite)[wanted].cpu().numpy()
+        return torch.cat(images)[wanted], torch.cat(finite)[wanted]
 
 
-def _flaw(latents: np.ndarray, image: np.ndarray, finite: bool) -> str:
-    """Reason to reject an image, or an empty string."""
-    if not np.isfinite(latents).all():
-        return "has latents that are not finite"
-    if not finite:
-        return "is not finite where it was decoded"
-    return "is constant" if is_constant(image) else ""
+def _flaws(sound: Tensor, finite: Tensor, images: Tensor) -> list[str]:
+    """Reason to reject each image, or an empty string.
+
+    Parameters
+    ----------
+    sound, finite : Tensor of bool, shape (n,)
+        Whether the latents and the decoder's output are finite.
+    images : Tensor of uint8, shape (n, height, width, 3)
+    """
+    varied = (images != images[:, :1, :1]).flatten(1).any(dim=1)
+    reasons = ("has latents that are not finite", "is not finite where it was decoded", "is constant")
+    checks = torch.stack([sound, finite, varied], dim=1).cpu().tolist()
+    return [next((reason for reason, good in zip(reasons, row, strict=True) if not good), "") for row in checks]
 
 
-def _batches(items: list, size: int) -> Iterator[list]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _to_host(*tensors: Tensor) -> list[np.ndarray]:
+    """Copy tensors to memory of the host; from a GPU, to pinned memory and together."""
+    copies = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
+    if tensors[0].is_cuda:
+        torch.cuda.synchronize()
+    return [copy.numpy() for copy in copies]
+
+
+def _size(part: torch.nn.Module) -> int:
+    """Bytes of the weights."""
+    return sum(tensor.nbytes for tensor in part.state_dict().values())
 
 
 def type_name(kind: torch.dtype) -> str:

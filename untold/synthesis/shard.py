@@ -2,16 +2,19 @@
 
 import json
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from joblib import cpu_count
 
 from untold.base.identity import digest
@@ -98,6 +101,7 @@ def fill_shard(
     latent_shape: tuple[int, int, int],
     load: Callable[[], Sampler],
     name: str = "synthesise",
+    others: int = 0,
 ) -> Shard:
     """Make sure that the store has the images for a table of prompts.
 
@@ -115,6 +119,8 @@ def fill_shard(
         Loads the model; called only if an image has to be generated.
     name : str
         Title of the progress bar.
+    others : int
+        Images that the other shards of the study still need, for the estimate of the time left.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def fill_shard(
         )  # fmt: skip
         reasons: dict[str, str] = {}
         if missing:
-            fresh, reasons = _make(missing, store, load(), pool, name)
+            fresh, reasons = _make(missing, store, load(), pool, name, others)
             entries |= fresh
     counts = {
         "prompts": len(requests),
@@ -150,6 +156,38 @@ def fill_shard(
     ways = Counter(entries[key].made for key in keys)
     known = [{**json.loads(way), "images": count} for way, count in sorted(ways.items())]
     return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts, known)
+
+
+def unfinished(prompts: Path, images: Path) -> int:
+    """Images that other shards of the dataset still need: the prompts of those without a manifest.
+
+    Parameters
+    ----------
+    prompts, images : Path
+        This shard's prompts and manifest, in the folders where those of the others are.
+    """
+    others = [file for file in prompts.parent.glob("*.parquet") if file.name != prompts.name]
+    waiting = [file for file in others if not (images.parent / file.name).exists()]
+    return sum(pq.read_metadata(file).num_rows for file in waiting)
+
+
+def time_left(pace: float, own: int, others: int) -> str:
+    """How long a shard still takes at a number of seconds per image, and the other shards on the same device."""
+    text = f"{duration(pace * own)} left in this shard"
+    return text + (f", {duration(pace * others)} in the study's others" if others else "")
+
+
+def duration(seconds: float) -> str:
+    """A time in words, such as ``12 min``.
+
+    >>> duration(40), duration(750), duration(9000), duration(300000)
+    ('40 s', '12 min', '2.5 h', '3.5 days')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
 def _verify(
@@ -177,15 +215,29 @@ def _verify(
 
 
 def _make(
-    missing: Mapping[str, tuple[Request, dict]], store: Store, sampler: Sampler, pool: ThreadPoolExecutor, name: str
+    missing: Mapping[str, tuple[Request, dict]],
+    store: Store,
+    sampler: Sampler,
+    pool: ThreadPoolExecutor,
+    name: str,
+    others: int,
 ) -> tuple[dict[str, Entry], dict[str, str]]:
     """Generate images; threads encode and write them while the next batch is computed."""
     entries: dict[str, Entry] = {}
     reasons: dict[str, str] = {}
     writing: deque[tuple[str, Future[Entry]]] = deque()
     todo = iter(missing.items())
-    batches = sampler.run([request for request, _ in missing.values()])
-    for samples in track(batches, name, len(missing), size=len):
+    batches = track(sampler.run([request for request, _ in missing.values()]), name, len(missing), size=len)
+    done = 0
+    for number, samples in enumerate(batches, start=1):
+        # The first batch includes the compiler and the start of every library.
+        if number == 1:
+            begun = time.monotonic()
+        elif number == 2:
+            pace = (time.monotonic() - begun) / len(samples)
+            left = len(missing) - done - len(samples)
+            log.info("%.3g s an image; %s", pace, time_left(pace, left, others))
+        done += len(samples)
         for sample, (key, (request, made)) in zip(samples, todo, strict=False):
             if sample.image is None:
                 log.warning("image of %r (seed %d) %s: rejected", request.prompt, request.noise_seed, sample.reason)
@@ -194,8 +246,8 @@ def _make(
                 writing.append((key, pool.submit(store.put, made, sample.image, sample.latents, dict(sampler.facts))))
         # This bounds memory if the disk is slower than the GPU.
         while len(writing) > 4 * len(samples):
-            done, future = writing.popleft()
-            entries[done] = future.result()
+            written, future = writing.popleft()
+            entries[written] = future.result()
     entries |= {key: future.result() for key, future in writing}
     return entries, reasons
 
