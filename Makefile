@@ -11,7 +11,7 @@ GPUS ?= $(shell $(BIN)/python -c 'from untold.base.devices import visible_gpus; 
 # Show a live progress bar on a terminal, and plain lines in logs and in CI.
 BAR := $(if $(CI),,$(shell test -t 2 && echo --logger rich))
 
-.PHONY: study environment development test test-fast test-slurm test-faults lint lint-js format lock audit docs site clean
+.PHONY: study environment development test test-fast test-slurm test-gpu test-faults lint lint-js format lock audit docs site clean
 
 study: environment ## run the default study
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) $(BAR)
@@ -33,16 +33,22 @@ development: .venv/.development ## add the dependencies of tests and documentati
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
 	@touch $@
 
-TESTS ?= not faults and not slurm and not benchmark
+TESTS ?= not faults and not slurm and not benchmark and not gpu
 
 test: development ## all tests that a machine without a GPU can run
 	@$(BIN)/python -m pytest -n logical --dist worksteal -m "$(TESTS)" --durations=40
 
 test-fast: development ## unit tests only
-	@$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow and not faults and not slurm and not benchmark"
+	@$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow and $(TESTS)"
 
 test-slurm: development ## the study on a SLURM cluster started on this machine (needs slurm-wlm, munge, root)
 	@$(BIN)/python -m pytest -m slurm
+
+test-gpu: development ## first run on a GPU: tests, then the tables for benchmarks/README.md (ten minutes, 10 GB of disk)
+	@$(BIN)/python -m pytest -m gpu
+	@$(BIN)/python -m pytest -q -m "not slow and $(TESTS)" tests/synthesis tests/models tests/base
+	@$(BIN)/python -m benchmarks.synthesis --device cuda
+	@$(BIN)/python -m benchmarks.devices
 
 test-faults: development ## kill fifty runs and inject other faults (two hours)
 	@$(BIN)/python -m pytest -m faults

@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """Cluster with the partitions ``cpu`` and ``gpu`` on one node that declares at least four cores on any machine.
+    """Cluster with the partitions ``cpu`` and ``gpu`` on one node that declares at least eight cores on any machine.
 
     The node declares two devices as GPUs (``/dev/zero`` and ``/dev/full``), so that a job that requests a GPU is
     scheduled and gets its CUDA_VISIBLE_DEVICES as on a real cluster. Memory is declared, not measured.
@@ -69,7 +69,7 @@ class Cluster:
         self.start_node()
 
     def _configuration(self) -> str:
-        cores = max(4, os.cpu_count() or 1)
+        cores = max(8, os.cpu_count() or 1)
         return f"""\
 ClusterName={NAME}
 SlurmctldHost={self.host}(127.0.0.1)
