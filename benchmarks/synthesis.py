@@ -40,6 +40,7 @@ from untold.study.activities import Activity
 from untold.study.schema_prompts import Prompts
 from untold.study.schema_synthesis import Synthesis
 from untold.synthesis import sampler
+from untold.synthesis.cost import matmul_rate
 from untold.synthesis.prompts import write_prompts
 from untold.synthesis.requests import Request
 from untold.synthesis.shard import Shard, fill_shard, recipe
@@ -240,19 +241,6 @@ def flops(model: sampler.Sampler, request: Request) -> float:
     with FlopCounterMode(display=False) as counter:
         list(model.run([request]))
     return counter.get_total_flops()
-
-
-def matmul_rate(on: torch.device, kind: torch.dtype) -> float:
-    """Measure the FLOP/s of a large matrix product, as the upper limit of the device."""
-    size = 8192 if on.type == "cuda" else 2048
-    a = torch.randn(size, size, device=on, dtype=kind)
-    best = 0.0
-    for _ in range(5):
-        begun = time.perf_counter()
-        for _ in range(4):
-            a @ a
-        best = max(best, 4 * 2 * size**3 / _since(begun))
-    return best
 
 
 def cooking(wording: Prompts, images: int) -> pd.DataFrame:

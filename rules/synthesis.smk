@@ -33,3 +33,24 @@ rule synthesise:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.synthesise '
         f"--settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
         "--images {output.images} --latents {output.latents} --provenance {output.provenance} &> {log}"
+
+
+# Without outputs, so that it runs whenever it is asked for.
+rule check_machine:
+    log:
+        "<logs>/check_machine.log",
+    conda:
+        CONDA
+    threads: MODEL_THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=scaled_by_attempt(12000),
+        runtime=scaled_by_attempt(30),
+    params:
+        miniature=ROOT / "resources" / "miniature" / "sdxl",
+        studies=[ROOT / "config" / f"{study}.yaml" for study in ("sdxl", "turbo")],
+    message:
+        "Check this machine (what is found is also in {log})"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.check_machine --model {params.miniature:q} '
+        f"--results {RESULTS} --studies {{params.studies:q}} 2>&1 | tee {{log}}"
