@@ -4,10 +4,11 @@ import json
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,15 @@ def recipe(
         Which of the model's weights are loaded; its identity is that of all of them.
     """
     settings = synthesis.model_dump(exclude={"batch_size"})
-    # A build for other hardware, such as 2.9.1+cu128, is the same version.
-    libraries = {name: version(name).split("+")[0] for name in LIBRARIES}
-    made_by = {"dtype": dtype, "variant": variant, "libraries": libraries, "recipe_version": RECIPE_VERSION}
+    made_by = {"dtype": dtype, "variant": variant, "libraries": libraries(), "recipe_version": RECIPE_VERSION}
     return {**request._asdict(), **settings, **identity, **made_by}
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that make the pixels; looking them up takes longer than the rest of a recipe."""
+    # A build for other hardware, such as 2.9.1+cu128, is the same version.
+    return {name: version(name).split("+")[0] for name in LIBRARIES}
 
 
 def fill_shard(
@@ -129,7 +135,9 @@ def fill_shard(
     """
     requests = [Request(*row) for row in prompts[["prompt", "negative", "noise_seed"]].itertuples(index=False)]
     # Two rows may ask for the same pixels (if the age grid repeats a group's wording); they are generated once.
-    wanted = {digest(made := recipes(request)): (request, made) for request in requests}
+    made = [recipes(request) for request in requests]
+    own = [digest(one) for one in made]
+    wanted = dict(zip(own, zip(requests, made, strict=True), strict=True))
     with ThreadPoolExecutor(cpu_count()) as pool:
         entries, broken = _verify(wanted, store, latent_shape, pool)
         missing = {key: wanted[key] for key in sorted(wanted.keys() - entries.keys())}
@@ -155,7 +163,7 @@ def fill_shard(
     latents = np.stack([entries[key].latents for key in keys]) if keys else np.empty((0, *latent_shape), np.float16)
     ways = Counter(entries[key].made for key in keys)
     known = [{**json.loads(way), "images": count} for way, count in sorted(ways.items())]
-    return Shard(_manifest(prompts, requests, recipes, entries, reasons), keys, latents, counts, known)
+    return Shard(_manifest(prompts, own, made, entries, reasons), keys, latents, counts, known)
 
 
 def unfinished(prompts: Path, images: Path) -> int:
@@ -254,13 +262,11 @@ def _make(
 
 def _manifest(
     prompts: pd.DataFrame,
-    requests: list[Request],
-    recipes: Callable[[Request], dict[str, Any]],
+    keys: Sequence[str],
+    made: Sequence[Mapping[str, Any]],
     entries: Mapping[str, Entry],
     reasons: Mapping[str, str],
 ) -> pd.DataFrame:
-    made = [recipes(request) for request in requests]
-    keys = [digest(one) for one in made]
     table = prompts[LABELS].assign(
         age=prompts["age"].astype("Int64"),  # pandas reads integers with gaps as floats
         key=keys,
