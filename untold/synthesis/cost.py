@@ -27,7 +27,7 @@ class Work:
 SDXL = Work(3.641e12 / 0.5625, 5.75e12 / 0.5625)
 WORK = {"stabilityai/stable-diffusion-xl-base-1.0": SDXL, "stabilityai/sdxl-turbo": SDXL}
 # Share of the speed of a large matrix product in the same type that synthesis reaches (benchmarks/README.md).
-SHARE = {("cuda", "fast"): 0.46, ("cuda", "half"): 0.35, ("cuda", "reference"): 0.6}
+SHARE = {("cuda", "fast"): 0.51, ("cuda", "half"): 0.39, ("cuda", "reference"): 0.68}
 SHARE |= {("cpu", profile): 0.7 for profile in ("fast", "half", "reference")}
 
 
