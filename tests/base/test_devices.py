@@ -87,3 +87,30 @@ def test_nothing_happens_without_gpus(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with own_gpu(tmp_path) as device:
         assert device is None and "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_lock_is_for_every_user_whatever_the_umask(machine):
+    before = os.umask(0o077)
+    try:
+        with own_gpu(**machine) as device:
+            assert (machine["locks"] / f"untold-gpu-{device}.lock").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_a_lock_that_only_its_owner_can_read_stops_nobody(machine, monkeypatch, caplog):
+    """Files of an older version under umask 077; root may read everything, so the refusal is simulated."""
+    theirs = machine["locks"] / "untold-gpu-0.lock"
+    theirs.touch(mode=0o600)
+    open_ = os.open
+
+    def guarded(path, *options):
+        if path == theirs:
+            raise PermissionError(path)
+        return open_(path, *options)
+
+    monkeypatch.setattr(os, "open", guarded)
+    with own_gpu(**machine) as device:
+        assert device == "0"
+        assert (machine["locks"] / f"untold-gpu-0.{os.getuid()}.lock").exists()
+    assert "cannot be read; using" in caplog.text
