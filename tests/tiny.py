@@ -5,12 +5,18 @@ from pathlib import Path
 
 import torch
 from diffusers import (
+    AutoencoderDC,
     AutoencoderKL,
     EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
     PNDMScheduler,
+    SanaPipeline,
+    SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
@@ -22,6 +28,9 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    Gemma2Config,
+    Gemma2Model,
+    GemmaTokenizer,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -134,6 +143,78 @@ def tiny_flux(folder: Path, seed: int = 0) -> Path:
             text_encoder_2=_t5(),
             tokenizer=tokenizer(folder / "tokenizer"),
             tokenizer_2=_t5_tokenizer(),
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def tiny_pixart(folder: Path, seed: int = 0) -> Path:
+    """Write a folder for ``PixArtSigmaPipeline``, which by default makes the nearest size it was trained at."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipeline = PixArtSigmaPipeline(
+            transformer=PixArtTransformer2DModel(
+                num_attention_heads=2,
+                attention_head_dim=8,
+                num_layers=1,
+                cross_attention_dim=16,
+                caption_channels=32,
+                # Sizes of training are known for 32, 64 and 128 only.
+                sample_size=128,
+                use_additional_conditions=False,
+            ),
+            scheduler=EulerDiscreteScheduler(**BETAS),
+            vae=_vae(),
+            text_encoder=_t5(),
+            tokenizer=_t5_tokenizer(),
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def tiny_sana(folder: Path, seed: int = 0) -> Path:
+    """Write a folder for ``SanaPipeline``, with another autoencoder and a language model that elaborates the prompt."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        letters = {chr(code): number for number, code in enumerate(range(33, 127), start=6)}
+        pipeline = SanaPipeline(
+            transformer=SanaTransformer2DModel(
+                in_channels=4,
+                out_channels=4,
+                num_attention_heads=2,
+                attention_head_dim=8,
+                num_layers=1,
+                num_cross_attention_heads=2,
+                cross_attention_head_dim=8,
+                cross_attention_dim=16,
+                caption_channels=16,
+                sample_size=32,
+            ),
+            scheduler=FlowMatchEulerDiscreteScheduler(),
+            vae=AutoencoderDC(
+                latent_channels=4,
+                attention_head_dim=8,
+                encoder_block_out_channels=(8, 8, 16, 16),
+                decoder_block_out_channels=(8, 8, 16, 16),
+                encoder_layers_per_block=(1, 1, 1, 1),
+                decoder_layers_per_block=(1, 1, 1, 1),
+                encoder_qkv_multiscales=((), (), (), ()),
+                decoder_qkv_multiscales=((), (), (), ()),
+            ),
+            text_encoder=Gemma2Model(
+                Gemma2Config(
+                    vocab_size=128,
+                    hidden_size=16,
+                    intermediate_size=32,
+                    num_hidden_layers=1,
+                    num_attention_heads=2,
+                    num_key_value_heads=1,
+                    head_dim=8,
+                )
+            ),
+            tokenizer=GemmaTokenizer(
+                vocab={"<pad>": 0, "<eos>": 1, "<bos>": 2, "<unk>": 3, "<mask>": 4, "▁": 5, **letters}
+            ),
         )
     pipeline.save_pretrained(folder)
     return folder

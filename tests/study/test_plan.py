@@ -1,6 +1,7 @@
 """Test the plan of a study: stable shards, identities of models and fingerprints of folders."""
 
 import copy
+import json
 import os
 import shutil
 import time
@@ -46,6 +47,10 @@ def model(folder: Path) -> Path:
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(folder.name.encode())
+    parts = {name: ["diffusers", "Class"] for name in ("unet", "vae")}
+    for name in parts:
+        (folder / name).mkdir()
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "Pipeline", **parts}))
     return folder
 
 
@@ -208,6 +213,13 @@ def test_missing_folders_and_pickles_are_named(values, tmp_path):
     assert "contains no weights" in refusal(values)
     (tmp_path / "clip" / "pytorch_model.bin").write_bytes(b"")
     assert "pickled weights, which are refused" in refusal(values)
+
+
+def test_a_model_that_is_no_pipeline_is_named(values, tmp_path):
+    (tmp_path / "miniature" / "model_index.json").unlink()
+    assert "models.miniature.source.path: " in refusal(values) and "is a single-file checkpoint" in refusal(values)
+    values["models"]["miniature"]["source"]["path"] += "/model.safetensors"
+    assert "is a single-file checkpoint" in refusal(values)
 
 
 def test_tables_must_exist(values, tmp_path):

@@ -96,7 +96,7 @@ MISTAKES = [
     ("datasets/people/synthesis/step", 2, "datasets.people.synthesis.step", "did you mean steps?"),
     ("datasets/people/synthesis/width", 65, "datasets.people.synthesis.width", "multiple of 8"),
     ("datasets/people/synthesis/guidance", float("nan"), "datasets.people.synthesis.guidance", "finite"),
-    ("datasets/people/synthesis/scheduler", "euler", "datasets.people.synthesis.scheduler", "'model'"),
+    ("datasets/people/synthesis/scheduler", "eular", "datasets.people.synthesis.scheduler", "'model'"),
     ("datasets/people/shards/embedding", 3, "datasets.people.shards", "must be a multiple"),
     (
         "datasets/people/prompts/neutral",

@@ -2,16 +2,23 @@
 
 import numpy as np
 import pytest
+import yaml
 from safetensors.numpy import save_file
 
 from tests.conftest import ROOT
 from untold.base.devices import MachineError
+from untold.study.plan import GeneratedPlan
+from untold.study.schema import parse_study
 from untold.study.schema_synthesis import Synthesis
+from untold.synthesis import machine as machine_module
 from untold.synthesis import readiness
-from untold.synthesis.cost import SDXL
+from untold.synthesis.cost import SDXL, image_count
+from untold.synthesis.machine import check_machine, report
+from untold.synthesis.prompts import write_prompts
 from untold.synthesis.readiness import denoiser_parameters, require_machine
 
 MINIATURE = ROOT / "resources" / "miniature" / "sdxl"
+STUDY = parse_study(yaml.safe_load((ROOT / "config" / "sdxl.yaml").read_text()), "config/sdxl.yaml")
 
 
 @pytest.fixture
@@ -82,3 +89,30 @@ def test_the_arithmetic_of_an_image_is_the_one_counted():
     assert SDXL.of(settings) == pytest.approx(151.4e12, rel=1e-3)
     few = settings.model_copy(update={"steps": 4, "guidance": 0.0, "width": 512, "height": 512})
     assert SDXL.of(few) == pytest.approx(9.03e12, rel=1e-2)
+
+
+def test_the_machine_is_checked_without_a_gpu(machine, tmp_path, capsys):
+    plan = GeneratedPlan("people", STUDY.datasets["people"], STUDY)
+    assert report(check_machine(MINIATURE, tmp_path / "results", {"sdxl.yaml, people": plan}))
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("note") and "no GPU" in line for line in lines)
+    for profile in ("reference", "half", "fast"):
+        assert any(line.startswith("ok") and f"{profile}: an image of the small model" in line for line in lines)
+    assert any("sdxl.yaml, people: 13728 images at about" in line for line in lines)
+
+
+def test_what_is_wrong_with_a_machine_is_its_result(machine, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(machine_module, "gpu_problem", lambda: "the driver of the GPU is too old")
+    monkeypatch.setattr(machine_module.shutil, "which", lambda name: None)
+    assert not report(check_machine(tmp_path, tmp_path, {}))
+    printed = capsys.readouterr().out
+    assert "problem  the driver of the GPU is too old" in printed
+    assert "no C compiler" in printed and "problem  reference: ValueError" in printed
+
+
+def test_images_are_counted_as_they_are_written():
+    plan = GeneratedPlan("people", STUDY.datasets["people"], STUDY)
+    settings = plan.settings
+    seeds = range(settings.seeds), range(settings.seeds, settings.neutral_seeds)
+    rows = write_prompts(plan.activities[:2], settings.prompts, *seeds, "paired").num_rows
+    assert image_count(plan) == rows / 2 * len(plan.activities)

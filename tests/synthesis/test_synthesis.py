@@ -26,14 +26,14 @@ from torch._dynamo.testing import CompileCounter
 from benchmarks import devices
 from scripts import synthesise
 from tests.conftest import ROOT
-from tests.tiny import tiny_flux, tiny_sd, tiny_sd3, tiny_sdxl
+from tests.tiny import tiny_flux, tiny_pixart, tiny_sana, tiny_sd, tiny_sd3, tiny_sdxl
 from untold.base.devices import MachineError
 from untold.base.identity import digest
 from untold.data.parquet import read_arrays, read_table, write_table
 from untold.data.vectors import unit
 from untold.study.activities import Activity
 from untold.study.schema_prompts import Prompts
-from untold.study.schema_synthesis import Synthesis
+from untold.study.schema_synthesis import SCHEDULERS, Synthesis
 from untold.synthesis import sampler, shard
 from untold.synthesis.prompts import write_prompts
 from untold.synthesis.requests import Request, Sample
@@ -265,7 +265,14 @@ def test_another_vae_decodes_the_same_latents(sdxl, made, tmp_path):
 
 @pytest.mark.parametrize(
     ("build", "scheduler"),
-    [(tiny_sd, "model"), (tiny_sd, "euler_ancestral"), (tiny_sd3, "model"), (tiny_flux, "model")],
+    [
+        (tiny_sd, "model"),
+        *((tiny_sd, name) for name in SCHEDULERS),
+        (tiny_sd3, "model"),
+        (tiny_flux, "model"),
+        (tiny_pixart, "model"),
+        (tiny_sana, "model"),
+    ],
 )
 def test_any_text_to_image_pipeline_runs(tmp_path, build, scheduler):
     folder = build(tmp_path / "model")
@@ -276,6 +283,35 @@ def test_any_text_to_image_pipeline_runs(tmp_path, build, scheduler):
     # The prompts are in another order and have different neighbours in their batches.
     again = run(folder, REQUESTS[::-1], scheduler=scheduler)[::-1]
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("build", [tiny_pixart, tiny_sana])
+def test_a_pipeline_draws_the_size_asked_for_and_the_prompt_as_written(tmp_path, monkeypatch, build):
+    """By default these draw the nearest size of their training, and Sana lets a language model elaborate the prompt."""
+    folder = build(tmp_path / "model")
+    loaded = sampler.Sampler(folder, None, SETTINGS.model_copy(update={"scheduler": "model", "height": 128}), None)
+    seen = []
+    monkeypatch.setattr(loaded.pipe, "tokenizer", _listening(loaded.pipe.tokenizer, seen))
+    (samples, *_) = loaded.run(REQUESTS[:1])
+    assert samples[0].image.shape == (128, 64, 3)
+    assert REQUESTS[0].prompt in seen[0]
+    assert not any("enhance" in text.lower() or len(text) > 60 for texts in seen for text in texts)
+
+
+def _listening(tokenizer, seen):
+    def tokenise(texts, *rest, **options):
+        seen.append([texts] if isinstance(texts, str) else list(texts))
+        return tokenizer(texts, *rest, **options)
+
+    return tokenise
+
+
+def test_latents_of_a_shape_that_was_not_promised_are_an_error(sdxl, monkeypatch):
+    loaded = sampler.Sampler(sdxl, None, SETTINGS, None)
+    loaded.prepare(REQUESTS)
+    monkeypatch.setattr(loaded, "_shape", (4, 8, 9))
+    with pytest.raises(ValueError, match=r"latents of shape \(4, 8, 8\) where \(4, 8, 9\) belong to 64 x 64"):
+        list(loaded.run(REQUESTS))
 
 
 def test_our_decoding_of_packed_and_shifted_latents_is_the_pipelines_own(tmp_path):
@@ -330,7 +366,7 @@ def test_pickled_weights_are_never_loaded(sdxl, tmp_path):
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"vae/config\.json does not exist"):
+    with pytest.raises(ValueError, match=r"model_index\.json does not exist"):
         sampler.vae_config(tmp_path, None)
 
 
@@ -587,6 +623,26 @@ def _recipes():
 
 def _never():
     raise AssertionError("the model was loaded although no image is missing")
+
+
+def test_the_pace_and_the_time_left_are_logged_after_the_second_batch(tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    clock = iter([0.0, 2.0])
+    monkeypatch.setattr(shard.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(shard, "track", lambda batches, *rest, **options: batches)
+    fill_shard(table("cooking", "knitting"), Store(tmp_path), _recipes(), (4, 8, 8), Counting, others=3000)
+    assert "2 s an image; 20 s left in this shard, 1.7 h in the study's others" in caplog.text
+
+
+def test_the_images_that_other_shards_still_need(tmp_path):
+    files = [tmp_path / "prompts" / f"{number}.parquet" for number in range(3)]
+    for file, activities in zip(files, (["cooking"], ["cooking", "knitting"], ["reading"]), strict=True):
+        write_table(file, table(*activities))
+    manifests = [tmp_path / "images" / file.name for file in files]
+    assert shard.unfinished(files[0], manifests[0]) == 12 + 6
+    manifests[1].parent.mkdir()
+    manifests[1].touch()
+    assert shard.unfinished(files[0], manifests[0]) == 6
 
 
 def test_one_more_activity_makes_its_own_images_only(tmp_path):

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from untold.base.identity import canonical_json, digest, file_digest, shard_index, shard_name
+from untold.base.pipeline import pipeline_problem
 from untold.base.places import find
 from untold.base.safety import PICKLES, runs_code
 from untold.catalogue.metrics import of
@@ -410,7 +411,8 @@ class Plan:
     def __init__(self, study: Study, notes: Path | None = None, as_planned: bool = False):
         self.study = study
         for key, source in self.sources.items():
-            _check_source(f"{key}.source" if not key.endswith(".vae") else key, source)
+            own = key if key.endswith(".vae") else f"{key}.source"
+            _check_source(own, source, pipeline=key.startswith("models.") and key != own)
         self.datasets: dict[str, DatasetPlan] = {
             name: GeneratedPlan(name, dataset, study)
             if isinstance(dataset, GeneratedDataset)
@@ -491,10 +493,12 @@ def _check_table(key: str, path: str) -> None:
         raise ConfigError(f"{key}: {place} {what}; give the path of the table, relative to the folder of the study")
 
 
-def _check_source(key: str, source: Source) -> None:
+def _check_source(key: str, source: Source, pipeline: bool) -> None:
     if source.path is None:
         return
     folder = Path(source.folder)
+    if pipeline and os.path.isfile(folder) and (problem := pipeline_problem(folder)):
+        raise ConfigError(f"{key}.path: {problem}")
     if not os.path.isdir(folder):
         raise ConfigError(f"{key}.path: no folder {folder}; put the model there or give a repository and revision")
     if not any(folder.rglob("*.safetensors")):
@@ -504,3 +508,5 @@ def _check_source(key: str, source: Source) -> None:
     for name in local_files(source.folder):
         if reason := runs_code(Path(name), folder):
             raise ConfigError(f"{key}.path: {name} {reason}; remove it, if the model needs no code")
+    if pipeline and (problem := pipeline_problem(folder)):
+        raise ConfigError(f"{key}.path: {problem}")

@@ -32,6 +32,7 @@ from transformers.utils import logging as transformers_logging
 
 from untold.base.devices import MachineError, device
 from untold.base.files import atomic
+from untold.base.pipeline import pipeline_problem
 from untold.study.schema_synthesis import SCHEDULERS, Synthesis
 from untold.synthesis.requests import Request, Sample
 
@@ -71,13 +72,11 @@ def vae_config(folder: Path, vae: Path | None) -> dict:
     Raises
     ------
     ValueError
-        If the folder does not contain a diffusers pipeline with a VAE.
+        If the folder does not contain a pipeline that can be used.
     """
-    path = (vae or folder / "vae") / "config.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist: the model must be a folder saved by diffusers") from None
+    if problem := pipeline_problem(folder):
+        raise ValueError(problem)
+    return json.loads(((vae or folder / "vae") / "config.json").read_text(encoding="utf-8"))
 
 
 def latent_shape(config: Mapping, width: int, height: int) -> tuple[int, int, int]:
@@ -88,7 +87,8 @@ def latent_shape(config: Mapping, width: int, height: int) -> tuple[int, int, in
     ValueError
         If the size does not fit the VAE.
     """
-    factor = 2 ** (len(config["block_out_channels"]) - 1)
+    blocks = config.get("encoder_block_out_channels") or config["block_out_channels"]  # of Sana's, and of all others
+    factor = 2 ** (len(blocks) - 1)
     if width % factor or height % factor:
         raise ValueError(f"synthesis.width and synthesis.height must be multiples of {factor} for this model")
     return config["latent_channels"], height // factor, width // factor
@@ -173,7 +173,9 @@ class Sampler:
         self.settings = synthesis
         self.device = device()
         self.dtype = denoiser_type(synthesis.profile, self.device)
-        self._decoder_type = decoder_type(vae_config(folder, vae), self.dtype)
+        config = vae_config(folder, vae)
+        self._shape = latent_shape(config, synthesis.width, synthesis.height)
+        self._decoder_type = decoder_type(config, self.dtype)
         parts = {}
         if vae:
             parts["vae"] = AutoencoderKL.from_pretrained(vae, dtype=self._decoder_type, use_safetensors=True)
@@ -499,6 +501,11 @@ class Sampler:
             "generator": [torch.Generator("cpu").manual_seed(request.noise_seed) for request in padded],
             "output_type": "latent",
             "return_dict": False,
+            # Where a pipeline has them: the size asked for instead of the nearest one it was trained at, and the prompt
+            # as it is written instead of a language model's elaboration.
+            "use_resolution_binning": False,
+            "complex_human_instruction": None,
+            "clean_caption": False,
         }
         if self._embeddings:
             rows = [self._embeddings[request.prompt, request.negative] for request in padded]
@@ -510,6 +517,11 @@ class Sampler:
         if latents.ndim == 3:  # FLUX packs 2 x 2 latents into a token
             latents = self.pipe._unpack_latents(
                 latents, self.settings.height, self.settings.width, self.pipe.vae_scale_factor
+            )
+        if (found := tuple(latents.shape[1:])) != self._shape:
+            raise ValueError(
+                f"{type(self.pipe).__name__} made latents of shape {found} where {self._shape} belong to "
+                f"{self.settings.width} x {self.settings.height} pixels: choose another synthesis.width and height"
             )
         return latents[: len(batch)]
 
