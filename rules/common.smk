@@ -34,8 +34,9 @@ SOURCE = ", ".join(map(str, workflow.configfiles)) or "config"
 COMPARED = config.pop("studies", [])
 
 try:
-    for file in workflow.configfiles:
-        refuse_repeated_keys(file)
+    if workflow.is_main_process:
+        for file in workflow.configfiles:
+            refuse_repeated_keys(file)
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None

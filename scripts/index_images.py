@@ -52,8 +52,8 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
             raise ValueError(
                 f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})"
             )
-        require_match(table, files, str(labels[0]))
         matched, problems = match_labels(table[["file", *wanted]], files)
+        require_match(table, files, matched, problems, str(labels[0]))
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, folder)
     # Every shard sees all problems with the labels. Each lists its own; the first also lists those of empty shards.

@@ -89,15 +89,29 @@ def _read_csv(path: Path, column: str | None) -> pd.DataFrame:
         )
 
 
-def require_match(labels: pd.DataFrame, files: Sequence[str], source: str) -> None:
-    """Refuse a table of labels that matches no picture, which would end in a study without labels.
+CONTRADICTORY = "contradictory labels: several rows name this file"
+
+
+def require_match(
+    labels: pd.DataFrame, files: Sequence[str], matched: pd.DataFrame, problems: pd.DataFrame, source: str
+) -> None:
+    """Refuse a table of labels that names no picture, which would end in a study without labels.
+
+    Parameters
+    ----------
+    labels, files
+        What was given to :func:`match_labels`.
+    matched, problems : DataFrame
+        What it returned.
+    source : str
+        The file of the table, for the message.
 
     Raises
     ------
     ValueError
         With two keys of the table and two files of the folder side by side.
     """
-    if len(match_labels(labels, files)[0]) or not len(files):
+    if len(matched) or (problems["reason"] == CONTRADICTORY).any() or not len(files):
         return
     keys = ", ".join(map(repr, labels["file"].head(2))) or "no rows"
     raise ValueError(
@@ -144,7 +158,7 @@ def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFra
     matched = labels.assign(file=targets).dropna(subset="file").drop_duplicates()
     contradictory = matched["file"].duplicated(keep=False)
     for file in sorted(set(matched.loc[contradictory, "file"])):
-        problems.append((file, "contradictory labels: several rows name this file"))
+        problems.append((file, CONTRADICTORY))
     matched = matched[~contradictory].sort_values("file", ignore_index=True)
     named = set(targets)
     problems += [(file, "file without a label") for file in sorted(known - named)]

@@ -107,7 +107,7 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
     Raises
     ------
     ValueError
-        For bfloat16 on a CPU without instructions for it, where it can take 80 times as long.
+        For bfloat16 on a processor without instructions for it; a CPU can then take 80 times as long.
 
     References
     ----------
@@ -115,6 +115,8 @@ def cast(model: torch.nn.Module, dtype: str) -> Callable[[torch.Tensor], torch.T
     """
     if dtype == "bfloat16" and device().type == "cpu" and not fast_bfloat16():
         raise ValueError("dtype bfloat16: this CPU has neither AVX512-BF16 nor AMX; set float32, or use a GPU")
+    if dtype == "bfloat16" and device().type == "cuda" and torch.cuda.get_device_capability() < (8, 0):
+        raise ValueError("dtype bfloat16: this GPU has no instructions for it (capability below 8.0); set float32")
     form = {"dtype": getattr(torch, dtype), "memory_format": torch.channels_last}
     model.to(**form)
     return lambda batch: batch.to(**form)

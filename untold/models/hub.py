@@ -10,13 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from untold.base.identity import file_digest
-from untold.base.safety import runs_code
+from untold.base.safety import PICKLES, runs_code
 
 log = logging.getLogger(__name__)
 
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
 # Pickles run code when they are loaded, so they are not fetched whatever the configuration says.
-REFUSED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack", ".h5", ".onnx", ".py")
+REFUSED = (*PICKLES, ".msgpack", ".h5", ".onnx", ".py")
 NO_NETWORK = (
     "If this machine has no network (a compute node), run `snakemake fetch_models` on one that has (a login node, "
     "from the same folder), or copy resources/models here from another computer: what is complete is not fetched again"
