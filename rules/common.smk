@@ -7,7 +7,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from untold.base.places import find
 from untold.catalogue.tables import tables_of
+from untold.study.folders import list_images
 from untold.study.plan import Plan, identity, local_files
 from untold.study.records import adopt, forget_other, note, parts, unrecorded
 from untold.study.rules import (
@@ -45,6 +47,20 @@ try:
     PLAN = Plan(STUDY, Path(".snakemake", "untold", "pictures"), as_planned=not workflow.is_main_process)
 except ConfigError as error:
     raise WorkflowError(f"{SOURCE}: {error}") from None
+
+if workflow.is_main_process:
+    for dataset in PLAN.folders.values():
+        if labels := dataset.settings.labels:
+            from untold.images.labels import label_doubts  # only then, because it imports pandas
+
+            files = list_images(find(dataset.settings.path))
+            classes = {column: names for column, names in dataset.audited.items() if column in labels.columns}
+            try:
+                doubts = label_doubts(find(labels.file), labels.key, labels.wanted, classes, files)
+            except ValueError as error:
+                raise WorkflowError(f"{SOURCE}: datasets.{dataset.name}.labels: {error}") from None
+            for doubt in doubts:
+                print(f"warning: datasets.{dataset.name}.labels: {doubt}", file=sys.stderr)
 
 RESULTS = STUDY.results
 if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):

@@ -13,10 +13,8 @@ from untold.images.age_bands import age_band
 from untold.images.folder import index
 from untold.images.labels import (
     attach_labels,
-    match_labels,
+    labels_of,
     open_images_labels,
-    read_labels,
-    require_match,
     utkface_labels,
 )
 from untold.study.folders import list_images
@@ -46,14 +44,7 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
     elif dataset.open_images:
         matched, problems = open_images_labels(*labels, min_images=dataset.open_images.min_images, files=files)
     elif dataset.labels:
-        table = read_labels(labels[0], column=dataset.labels.key)
-        wanted = [*dataset.labels.columns, *filter(None, [dataset.labels.caption])]
-        if missing := set(wanted) - set(table.columns):
-            raise ValueError(
-                f"{labels[0]}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})"
-            )
-        matched, problems = match_labels(table[["file", *wanted]], files)
-        require_match(table, files, matched, problems, str(labels[0]))
+        matched, problems = labels_of(labels[0], dataset.labels.key, dataset.labels.wanted, files)
         matched = matched.rename(columns={dataset.labels.caption: "caption"})
     manifest = attach_labels(manifest, matched, folder)
     # Every shard sees all problems with the labels. Each lists its own; the first also lists those of empty shards.

@@ -18,11 +18,12 @@ from tests.photographs import write_photographs
 from untold.images import decode, folder
 from untold.images.labels import (
     attach_labels,
+    label_doubts,
+    labels_of,
     match_labels,
     open_images_labels,
     parse_utkface,
     read_labels,
-    require_match,
     utkface_labels,
 )
 from untold.study import folders
@@ -303,19 +304,40 @@ def test_keys_stay_text_and_columns_stay_in_place(tmp_path):
         read_labels(path)
 
 
-def require(labels: pd.DataFrame, files: list[str]) -> None:
-    require_match(labels, files, *match_labels(labels, files), "labels.csv")
+@pytest.fixture
+def hats(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,hat,note\na.jpg,1,x\nb.jpg,0,y\nc.jpg,1,z\n")
+    return path
 
 
-def test_labels_of_other_pictures_are_refused(tmp_path):
-    labels = pd.DataFrame({"file": ["a.jpg", "b.jpg", "c.jpg"], "hat": [1, 0, 1]})
+def test_labels_of_other_pictures_are_refused(hats):
     with pytest.raises(ValueError, match=r"the table has 'a\.jpg', 'b\.jpg', the folder has 'x/1\.png', 'x/2\.png'"):
-        require(labels, ["x/1.png", "x/2.png", "x/3.png"])
-    require(labels, ["x/a.jpg", "x/2.png"])
-    twice = pd.concat([labels, labels.assign(**{column: "other" for column in labels.columns if column != "file"})])
-    require(twice, ["a.jpg"])  # contradictory, but of this folder
+        labels_of(hats, None, ["hat"], ["x/1.png", "x/2.png", "x/3.png"])
+    assert len(labels_of(hats, None, ["hat"], ["x/a.jpg", "x/2.png"])[0]) == 1
+    with pytest.raises(ValueError, match=r"has no column cap \(it has file, hat, note\)"):
+        labels_of(hats, None, ["hat", "cap"], ["a.jpg"])
+    hats.write_text("file,hat\n")
     with pytest.raises(ValueError, match="the table has no rows"):
-        require(labels.iloc[:0], ["x/1.png"])
+        labels_of(hats, None, ["hat"], ["x/1.png"])
+
+
+def test_only_the_columns_that_are_used_can_contradict_each_other(hats):
+    hats.write_text("file,hat,note\na.jpg,1,x\na.jpg,1,y\n")
+    assert labels_of(hats, None, ["hat"], ["a.jpg"])[0]["hat"].tolist() == [1]
+    matched, problems = labels_of(hats, None, ["note"], ["a.jpg"])  # of this folder, so it is not refused as a whole
+    assert matched.empty and problems["reason"].str.startswith("contradictory").any()
+
+
+def test_what_a_table_of_labels_leaves_to_be_desired_is_said_before_any_job(hats):
+    assert label_doubts(hats, None, ["hat"], {"hat": ["1", "0"]}, ["a.jpg", "b.jpg"]) == []
+    few = [*(f"{number}.png" for number in range(6)), "a.jpg", "c.jpg"]
+    (doubt,) = label_doubts(hats, None, ["hat"], {}, few)
+    assert "only 2 of 8 pictures have a label" in doubt and "the table has 'a.jpg', 'b.jpg'" in doubt
+    with pytest.raises(
+        ValueError, match=r"no picture has the class 'yes' in the column hat, which has '0', '1'; write"
+    ):
+        label_doubts(hats, None, ["hat"], {"hat": ["yes", "0"]}, ["a.jpg", "b.jpg"])
 
 
 def test_contradictory_labels_are_refused_and_repeated_ones_are_not():

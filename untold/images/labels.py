@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -92,31 +92,83 @@ def _read_csv(path: Path, column: str | None) -> pd.DataFrame:
 CONTRADICTORY = "contradictory labels: several rows name this file"
 
 
-def require_match(
-    labels: pd.DataFrame, files: Sequence[str], matched: pd.DataFrame, problems: pd.DataFrame, source: str
-) -> None:
-    """Refuse a table of labels that names no picture, which would end in a study without labels.
+def labels_of(
+    path: Path | str, key: str | None, columns: Sequence[str], files: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the label columns of a table for the pictures of a folder.
 
     Parameters
     ----------
-    labels, files
-        What was given to :func:`match_labels`.
+    path : Path or str
+        CSV (UTF-8) or Parquet.
+    key : str or None
+        The column that names the pictures.
+    columns : sequence of str
+        Columns to keep.
+    files : sequence of str
+        All relative paths of the folder.
+
+    Returns
+    -------
     matched, problems : DataFrame
-        What it returned.
-    source : str
-        The file of the table, for the message.
+        As from :func:`match_labels`.
 
     Raises
     ------
     ValueError
-        With two keys of the table and two files of the folder side by side.
+        If the table cannot be read, lacks a column, or names no picture of the folder, which would end in a study
+        without labels. The message shows two keys and two files side by side.
     """
-    if len(matched) or (problems["reason"] == CONTRADICTORY).any() or not len(files):
-        return
+    labels = read_labels(path, column=key)
+    if missing := set(columns) - set(labels.columns):
+        raise ValueError(f"{path}: has no column {', '.join(sorted(missing))} (it has {', '.join(labels.columns)})")
+    matched, problems = match_labels(labels[["file", *columns]], files)
+    if not len(matched) and not (problems["reason"] == CONTRADICTORY).any() and len(files):
+        raise ValueError(f"{path}: no row names a picture of the folder: {_side_by_side(labels, files)}")
+    return matched, problems
+
+
+def label_doubts(
+    path: Path | str,
+    key: str | None,
+    columns: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
+    files: Sequence[str],
+) -> list[str]:
+    """What a table of labels leaves to be desired, one line each, in words for the person who wrote the study.
+
+    Parameters
+    ----------
+    path, key, columns, files
+        As in :func:`labels_of`.
+    classes : mapping of str to sequence of str
+        The classes that are audited, by their label column.
+
+    Raises
+    ------
+    ValueError
+        As :func:`labels_of`, and if a class that is audited does not occur among the labels.
+    """
+    matched, _ = labels_of(path, key, columns, files)
+    for column, names in classes.items():
+        values = sorted(set(matched[column].dropna().astype(str)))
+        if absent := [name for name in names if name not in values]:
+            raise ValueError(
+                f"{path}: no picture has the class {absent[0]!r} in the column {column}, which has "
+                f"{', '.join(map(repr, values[:5])) or 'no values'}{' and others' if len(values) > 5 else ''}; write the "
+                "classes of zero_shot as the labels are written"
+            )
+    if len(matched) < len(files) / 2:
+        rest = f"the others have none: {_side_by_side(read_labels(path, column=key), files)}"
+        return [f"{path}: only {len(matched)} of {len(files)} pictures have a label; {rest}"]
+    return []
+
+
+def _side_by_side(labels: pd.DataFrame, files: Sequence[str]) -> str:
     keys = ", ".join(map(repr, labels["file"].head(2))) or "no rows"
-    raise ValueError(
-        f"{source}: no row names a picture of the folder: the table has {keys}, the folder has "
-        f"{', '.join(map(repr, files[:2]))}; name the column with `key`, or write the keys as the files are named"
+    return (
+        f"the table has {keys}, the folder has {', '.join(map(repr, files[:2]))}; name the column with `key`, or write the "
+        "keys as the files are named"
     )
 
 

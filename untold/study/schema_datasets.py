@@ -78,6 +78,11 @@ class Labels(Strict):
     columns: list[Text] = Field(description="Label columns to keep.")
     caption: Text | None = Field(None, description="Column that holds captions.")
 
+    @property
+    def wanted(self) -> list[str]:
+        """All columns that are read besides the key."""
+        return [*self.columns, *filter(None, [self.caption])]
+
 
 class OpenImages(Strict):
     """The label files published by Open Images."""
