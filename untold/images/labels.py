@@ -153,9 +153,9 @@ def label_doubts(
     for column, names in classes.items():
         values = sorted(set(matched[column].dropna().astype(str)))
         if absent := [name for name in names if name not in values]:
+            found = (", ".join(map(repr, values[:5])) or "no values") + (" and others" if len(values) > 5 else "")
             raise ValueError(
-                f"{path}: no picture has the class {absent[0]!r} in the column {column}, which has "
-                f"{', '.join(map(repr, values[:5])) or 'no values'}{' and others' if len(values) > 5 else ''}; write the "
+                f"{path}: no picture has the class {absent[0]!r} in the column {column}, which has {found}; write the "
                 "classes of zero_shot as the labels are written"
             )
     if len(matched) < len(files) / 2:
@@ -167,8 +167,8 @@ def label_doubts(
 def _side_by_side(labels: pd.DataFrame, files: Sequence[str]) -> str:
     keys = ", ".join(map(repr, labels["file"].head(2))) or "no rows"
     return (
-        f"the table has {keys}, the folder has {', '.join(map(repr, files[:2]))}; name the column with `key`, or write the "
-        "keys as the files are named"
+        f"the table has {keys}, the folder has {', '.join(map(repr, files[:2]))}; name the column with `key`, or write "
+        "the keys as the files are named"
     )
 
 
