@@ -8,12 +8,11 @@ x 8 spaces with 10 000 resamples in less than 60 s and 2 GB.
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from untold.judges import age_grid, correction
+from untold.judges import age_grid
 from untold.similarity import nearest
 from untold.similarity.reference import ReferenceSums
 from untold.statistics import contrasts, specification, variance
@@ -99,18 +98,6 @@ def study(activities: int = 512, seeds: int = 16, spaces: int = 8) -> pd.DataFra
     return frame.assign(dataset="study", metric="cosine")
 
 
-def predictions(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
-    """Simulate the zero-shot age probabilities of every image."""
-    rng = np.random.default_rng(2)
-    names = ["activity_id", "seed", "group"]
-    levels = [[f"a{i:03d}" for i in range(activities)], range(seeds), ["neutral", *GROUPS]]
-    frame = pd.MultiIndex.from_product(levels, names=names).to_frame(index=False)
-    alpha = np.ones((len(frame), 3)) + 4 * (frame["group"].to_numpy()[:, None] == np.array(GROUPS))
-    draws = rng.standard_gamma(alpha)
-    frame[GROUPS] = draws / draws.sum(1, keepdims=True)
-    return frame.assign(dataset="study", space="clip_image")
-
-
 def age_similarity(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
     """Simulate the similarity of the neutral image to seven ages."""
     rng = np.random.default_rng(3)
@@ -123,7 +110,7 @@ def age_similarity(activities: int = 512, seeds: int = 16) -> pd.DataFrame:
 
 def full_study() -> None:
     """Compute every table of a full study."""
-    similarity, images, ages = study(), predictions(), age_similarity()
+    similarity, ages = study(), age_similarity()
     print(f"{len(similarity)} similarities, {RESAMPLES} resamples and permutations")
     steps: dict[str, Callable[[], object]] = {
         "group_means": lambda: contrasts.group_means(similarity, RESAMPLING),
@@ -137,10 +124,6 @@ def full_study() -> None:
         "specification_curve": lambda: specification.specification_curve(similarity, PAIRS[0], RESAMPLING),
         "nearest_group": lambda: nearest.nearest_group(similarity, GROUPS, RESAMPLING),
         "chi_square": lambda: nearest.chi_square(similarity, GROUPS),
-        "neutral_shares": lambda: correction.neutral_shares(images, GROUPS, "neutral", RESAMPLING),
-        "shares by activity": lambda: correction.neutral_shares_by_activity(
-            images, GROUPS, "neutral", replace(RESAMPLING, resamples=1000)
-        ),
         "implied_age": lambda: age_grid.implied_age(ages, RESAMPLING),
     }
     begin = np.array([time.perf_counter(), time.process_time()])

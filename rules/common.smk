@@ -164,6 +164,12 @@ def probes(wildcards):
     return {space: [f"{RESULTS}/{wildcards.dataset}/probes/{space}.parquet"] for space in spaces}
 
 
+def depicted_images(wildcards):
+    """What the oracle says of the images, where the world is known."""
+    known = "depicted" in PLAN[wildcards.dataset].traits
+    return [f"{RESULTS}/{wildcards.dataset}/depicted.parquet"] if known else []
+
+
 def picture_clusters(wildcards):
     """The clusters of each space of images."""
     spaces = PLAN[wildcards.dataset].picture_spaces

@@ -69,7 +69,6 @@ rule locate_neutral:
         similarity=all_shards("similarity"),
         images=all_shards("images"),
         predictions=used_predictions,
-        planted=lambda wildcards: own_inputs(PLAN.generated[wildcards.dataset].planted_files),
     output:
         tables=stage_tables("locate_neutral"),
     log:
@@ -87,9 +86,8 @@ rule locate_neutral:
         settings=as_json(lambda wildcards: position_settings(PLAN.generated[wildcards.dataset])),
         code=code("locate_neutral"),
     message:
-        "Estimate which groups the neutral images of {wildcards.dataset} show"
+        "Find the groups whose images are nearest to the neutral ones of {wildcards.dataset}"
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.locate_neutral '
         "--settings {params.settings:q} --similarity {input.similarity} "
-        "--images {input.images} --predictions {input.predictions} --planted {input.planted:q} "
-        "--tables {output.tables} &> {log}"
+        "--images {input.images} --predictions {input.predictions} --tables {output.tables} &> {log}"

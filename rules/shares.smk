@@ -1,6 +1,12 @@
 """Shares of the groups among neutral images: the judges, what they find, and how wrong they are."""
 
-from untold.study.settings import depiction_settings, probe_settings, share_audit_settings, share_settings
+from untold.study.settings import (
+    depiction_settings,
+    probe_settings,
+    recovery_settings,
+    share_audit_settings,
+    share_settings,
+)
 
 
 rule probe:
@@ -117,3 +123,33 @@ rule audit_shares:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.audit_shares '
         "--settings {params.settings:q} --images {input.images} --depicted {input.depicted} "
         "--shares {input.shares} --world {input.world:q} --tables {output.tables} &> {log}"
+
+
+rule recover_planted:
+    input:
+        images=all_shards("images"),
+        depicted=depicted_images,
+        shares="<results>/tables/{dataset}-shares.csv",
+        planted=lambda wildcards: own_inputs(PLAN.generated[wildcards.dataset].planted_files),
+    output:
+        tables=stage_tables("recover_planted"),
+    log:
+        "<logs>/recover_planted/{dataset}.log",
+    benchmark:
+        "<benchmarks>/recover_planted/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=alternatives(PLAN.generated),
+    conda:
+        CONDA
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(30),
+    params:
+        settings=as_json(lambda wildcards: recovery_settings(PLAN.generated[wildcards.dataset])),
+        code=code("recover_planted"),
+    message:
+        "Compare judged shares of {wildcards.dataset} with planted ones"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.recover_planted '
+        "--settings {params.settings:q} --images {input.images} --depicted {input.depicted} "
+        "--shares {input.shares} --planted {input.planted:q} --tables {output.tables} &> {log}"

@@ -22,6 +22,7 @@ from scripts import (
     probe,
     project,
     rebalance,
+    recover_planted,
     score_prompts,
     write_prompts,
 )
@@ -164,13 +165,10 @@ def people(results: Path, rng: np.random.Generator) -> None:
         tables=tables(results, "people", tables_of("infer")),
     )
     locate_neutral.main(
-        settings=locate_neutral.Settings(
-            dataset="people", groups=GROUPS, space="clip_image", planted=[], resampling=RESAMPLING
-        ),
+        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space="clip_image", resampling=RESAMPLING),
         similarity=[similarity],
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],
-        planted=[planted],
         tables=tables(results, "people", tables_of("locate_neutral")),
     )
     probes = {space: [folder / "probes" / f"{space}.parquet"] for space in spaces}
@@ -187,6 +185,14 @@ def people(results: Path, rng: np.random.Generator) -> None:
         predictions=[folder / "predictions" / "clip.parquet"],
         probes=probes,
         tables=tables(results, "people", tables_of("estimate_shares")),
+    )
+    recover_planted.main(
+        settings=recover_planted.Settings(dataset="people", groups=GROUPS, planted=[], resampling=RESAMPLING),
+        images=manifests,
+        depicted=[],
+        shares=results / "tables" / "people-shares.csv",
+        planted=planted,
+        tables=tables(results, "people", tables_of("recover_planted")),
     )
     structure(results, "people", PEOPLE_SPACES, ["group", "category"], {})
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from untold.judges.correction import neutral_shares_by_activity
+from tests.judges.worlds import STRONG, World, simulate
 from untold.judges.recovery import recovery, share_gap, slope, spearman
+from untold.judges.shares import COUNTS, INVERSION, shares
 from untold.statistics.resampling import Resampling
 
 FAST = Resampling(300, 299, 0.95, seed=0)
@@ -21,7 +22,7 @@ def world(activities=40, noise=0.05, gain=1.0, half=0.1, seed=0):
     planted = pd.DataFrame(rows, columns=["activity_id", "group", "planted"])
     estimate = 1 / 3 + gain * (planted["planted"] - 1 / 3) + rng.normal(0, noise, len(planted))
     found = planted.drop(columns="planted").assign(estimate=estimate, low=estimate - half, high=estimate + half)
-    return planted, found.assign(dataset="d", space="dino", estimator="nearest group")
+    return planted, found.assign(judge="probe", space="dino", estimator="inversion")
 
 
 def test_statistics_against_scipy():
@@ -99,32 +100,21 @@ def test_slope_and_rank_correlation_follow_scale_and_shift(n, seed, scale, shift
     assert spearman(scale * x, -y) == pytest.approx(-spearman(x, y))
 
 
-def test_the_audit_finds_planted_shares_through_a_classifier_that_errs():
-    """Neutral ages are drawn per activity, observed through a confusion matrix, and corrected without the truth."""
-    rng = np.random.default_rng(0)
-    groups, activities, seeds = ["young", "middle", "older"], 48, 64
-    names = [f"a{i:02d}" for i in range(activities)]
-    truth = pd.DataFrame(rng.dirichlet([0.8, 0.8, 0.8], activities), names, groups)
-    seen = np.array([[0.85, 0.1, 0.05], [0.2, 0.65, 0.15], [0.05, 0.2, 0.75]])
-    rows = []
-    for name, shares in truth.iterrows():
-        for seed in range(seeds):
-            for asked in ["neutral", *groups]:
-                age = rng.choice(3, p=shares) if asked == "neutral" else groups.index(asked)
-                probabilities = np.eye(3)[rng.choice(3, p=seen[age])]
-                rows.append(("d", "clip_image", name, seed, asked, *probabilities))
-    columns = ["dataset", "space", "activity_id", "seed", "group", *groups]
-    images = pd.DataFrame(rows, columns=columns)
-    found = neutral_shares_by_activity(images, groups, "neutral", FAST)
-    planted = truth.rename_axis("activity_id").reset_index()
+def test_the_audit_finds_planted_shares_through_a_judge_that_errs():
+    """Neutral images are drawn per activity, called by a judge that errs, and corrected without the truth."""
+    study = simulate(World(concentration=STRONG, accuracy=0.8, seeds=64, marked_seeds=8), np.random.default_rng(0))
+    names = [f"a{number:02d}" for number in range(48)]
+    groups = list(study.judgement.groups)
+    found = shares(study.judgement, names, ["c"] * 48, FAST).query("level == 'activity'")
+    found = found.assign(judge="probe", space="dino")
+    planted = pd.DataFrame(study.shares, names, groups).rename_axis("activity_id").reset_index()
     planted = planted.melt("activity_id", var_name="group", value_name="planted")
     table = recovery(planted, found, FAST).set_index(["estimator", "group", "quantity"])["estimate"]
     for group in groups:
-        assert table["corrected counts", group, "slope"] == pytest.approx(1, abs=0.12)
-        assert table["zero-shot counts", group, "slope"] < 0.88
-        assert table["corrected counts", group, "mae"] < 0.1
-        assert 0.88 <= table["corrected counts", group, "coverage"] <= 1
-    pair = ("young", "older")
+        assert table[INVERSION, group, "slope"] == pytest.approx(1, abs=0.12)
+        assert table[COUNTS, group, "slope"] < 0.85
+        assert table[INVERSION, group, "mae"] < 0.1
+        assert 0.88 <= table[INVERSION, group, "coverage"] <= 1
+    pair = (groups[0], groups[-1])
     gap = recovery(share_gap(planted, pair, "planted"), share_gap(found, pair, "estimate"), FAST)
-    rho = gap.query("estimator == 'corrected counts' and quantity == 'spearman'")["estimate"].iloc[0]
-    assert rho > 0.9
+    assert gap.query(f"estimator == '{INVERSION}' and quantity == 'spearman'")["estimate"].item() > 0.9

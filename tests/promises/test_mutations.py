@@ -24,7 +24,7 @@ from untold.study.schema import Study, parse_study
 Path_ = tuple[str | int, ...]
 
 INFERENCE = {"measure_reference", "score_prompts", "infer", "locate_neutral"}
-RESAMPLING = INFERENCE | {"estimate_shares", "audit_shares"}
+RESAMPLING = INFERENCE | {"estimate_shares", "audit_shares", "recover_planted"}
 
 # Stages whose own settings change with a setting; the page shows every setting, so `write_report` is left out.
 # The first pattern that fits counts.
@@ -61,7 +61,7 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer"},
     "datasets.people.synthesis.*": {"synthesise"},
     # The world is no longer known whose shares were planted.
-    "datasets.people.planted": {"locate_neutral", "depict", "audit_shares"},
+    "datasets.people.planted": {"depict", "audit_shares", "recover_planted"},
     "datasets.faces.zero_shot.*": {"classify", "compare_published"},
     "datasets.*.zero_shot.*": {"classify"},
     "datasets.*.balance.*": {"rebalance"},

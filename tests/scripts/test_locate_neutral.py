@@ -1,4 +1,4 @@
-"""Test that tables that need a classifier, an age grid or a planted bias are empty but valid without them."""
+"""Test that tables that need a classifier or an age grid are empty but valid without them."""
 
 import pandas as pd
 
@@ -17,13 +17,10 @@ def test_tables_without_rows_have_no_column_that_the_catalogue_does_not_know(sim
     resampling = Resampling(200, 200, 0.95, 0)
     tables = [tmp_path / f"people-{name}.csv" for name in tables_of("locate_neutral")]
     locate_neutral.main(
-        settings=locate_neutral.Settings(
-            dataset="people", groups=GROUPS, space=None, planted=[], resampling=resampling
-        ),
+        settings=locate_neutral.Settings(dataset="people", groups=GROUPS, space=None, resampling=resampling),
         similarity=[tmp_path / "similarity.parquet"],
         images=sorted((results / "people" / "images").glob("*.parquet")),
         predictions=[],
-        planted=[],
         tables=tables,
     )
     frames = {path.stem.removeprefix("people-"): pd.read_csv(path) for path in tables}

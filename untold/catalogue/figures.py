@@ -124,10 +124,10 @@ FIGURES = {
         ),
         Figure(
             "neutral",
-            ("nearest", "age_shares"),
+            ("nearest",),
             "neutral",
-            "The group that the neutral image resembles most, by space and by classifier.",
-            "Dot plot of the shares of neutral images nearest to, and classified as, each group, with intervals.",
+            "The group whose image is nearest to the neutral one, by space.",
+            "Dot plot of the shares of neutral images that are nearest to each group, with intervals.",
         ),
         Figure(
             "specifications",
@@ -141,7 +141,7 @@ FIGURES = {
             ("recovery_points", "recovery"),
             "recovery",
             "The bias was planted, so the audit can be checked: points on the diagonal are correct.",
-            "Scatter plots of the estimated against the planted share of each activity, with one panel per estimator.",
+            "Scatter plots of the estimated against the planted share of each activity, with one panel per judge.",
             requires="planted",
         ),
         Figure(

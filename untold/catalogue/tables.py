@@ -671,6 +671,7 @@ JUDGE = Column(
     description="`zero_shot` (CLIP and prompts) or `probe` (a linear classifier trained on the marked images of other "
     "activities)",
 )
+RECOVERING = Column("judge", "", description="as in `shares`; `depicted`: the ceiling, what the images depict")
 JUDGED_IN = Column("space", "", description="embedding space that the judge reads")
 ESTIMATOR = Column(
     "estimator",
@@ -923,50 +924,6 @@ NEUTRAL = (
         requires="generated",
     ),
     Table(
-        "age_shares",
-        "locate_neutral",
-        ("dataset", "space", "estimator", "group"),
-        (
-            *("dataset", "space"),
-            Column(
-                "estimator",
-                "",
-                description="zero-shot counts or probabilities, raw or corrected for the classifier's errors",
-            ),
-            *("group", "n", "n_seeds"),
-            SHARE,
-            *("low", "high", *ABOUT),
-        ),
-        description="estimator and group",
-        requires="generated",
-        page=Page(
-            "neutral",
-            "Zero-shot shares of neutral images, raw and corrected for the classifier’s errors on marked images",
-            (
-                Shown("Estimator", "words", "estimator"),
-                GROUP,
-                N,
-                Shown("Share of neutral images", "share", "estimate"),
-            ),
-            open=True,
-        ),
-    ),
-    Table(
-        "age_shares_activities",
-        "locate_neutral",
-        ("dataset", "space", "estimator", "group", "activity_id"),
-        (
-            *("dataset", "space"),
-            Column("estimator", "", description="as in `age_shares`"),
-            *("group", "activity_id"),
-            N_SEEDS,
-            SHARE,
-            *("low", "high", *ABOUT),
-        ),
-        description="estimator, group and activity",
-        requires="generated",
-    ),
-    Table(
         "implied_age",
         "locate_neutral",
         (*PLACE, "template"),
@@ -1062,11 +1019,13 @@ NEUTRAL = (
     ),
     Table(
         "recovery",
-        "locate_neutral",
-        (*PLACE, "estimator", "group", "quantity"),
+        "recover_planted",
+        ("dataset", "judge", "space", "estimator", "group", "quantity"),
         (
-            *PLACE,
-            Column("estimator", "", description="`nearest group`, or as in `age_shares`"),
+            "dataset",
+            RECOVERING,
+            "space",
+            Column("estimator", "", description="as in `shares`, or `perfect labels`"),
             Column("group", "", description="a group, or a contrast (the difference of two shares)"),
             Column(
                 "quantity",
@@ -1077,14 +1036,15 @@ NEUTRAL = (
             Column("estimate", "as the quantity", description="estimated compared with planted shares over activities"),
             *("low", "high", *ABOUT),
         ),
-        description="estimator, space, group and quantity; empty if nothing was planted",
-        requires="generated",
+        description="judge, estimator, group and quantity",
+        requires="planted",
         page=Page(
             "recovery",
             "Estimated compared with planted shares over activities",
             (
-                Shown("Estimator", "words", "estimator"),
+                Shown("Judge", "words", "judge"),
                 SPACE,
+                Shown("Estimator", "words", "estimator"),
                 GROUP,
                 Shown("Quantity", "words", "quantity"),
                 N,
@@ -1094,10 +1054,10 @@ NEUTRAL = (
     ),
     Table(
         "recovery_points",
-        "locate_neutral",
-        (*PLACE, "estimator", "group", "activity_id"),
+        "recover_planted",
+        ("dataset", "judge", "space", "estimator", "group", "activity_id"),
         (
-            *PLACE,
+            *("dataset", RECOVERING, "space"),
             Column("estimator", "", description="as in `recovery`"),
             Column("group", "", description="as in `recovery`"),
             "activity_id",
@@ -1105,8 +1065,8 @@ NEUTRAL = (
             Column("estimate", "share", description="the share estimated by the audit"),
             *("low", "high"),
         ),
-        description="estimator, space, group and activity; empty if nothing was planted",
-        requires="generated",
+        description="judge, estimator, group and activity",
+        requires="planted",
         quoted=True,
     ),
 )

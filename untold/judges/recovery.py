@@ -8,7 +8,9 @@ from scipy import stats
 
 from untold.statistics.resampling import Resampling, wilson
 
-KEYS = ("dataset", "space", "metric", "estimator", "group")
+KEYS = ("judge", "space", "estimator", "group")
+# The ceiling: what the images depict, as one who makes no mistake would label them.
+PERFECT = "perfect labels"
 
 
 def share_gap(shares: pd.DataFrame, pair: tuple[str, str], value: str) -> pd.DataFrame:
@@ -49,8 +51,8 @@ def recovery(planted: pd.DataFrame, estimated: pd.DataFrame, resampling: Resampl
     planted : DataFrame
         activity_id, group, planted.
     estimated : DataFrame
-        Any of dataset, space, metric, estimator; group, activity_id, estimate, and low and high if there are
-        intervals. `share_gap` gives the rows of a difference.
+        judge, space, estimator, group, activity_id, estimate, and low and high if there are intervals. `share_gap`
+        gives the rows of a difference.
     resampling : Resampling
         Parameters of the BCa bootstrap over activities.
 

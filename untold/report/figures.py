@@ -394,39 +394,31 @@ def specifications(curve: pd.DataFrame, design: Design) -> Figure:
 
 
 @draws("neutral")
-def neutral(nearest: pd.DataFrame, shares: pd.DataFrame, design: Design) -> Figure:
-    """The group of the neutral image: nearest group by space, and zero-shot shares by estimator."""
-    panels = [
-        (nearest.assign(row=[space_label(*pair) for pair in nearest[["space", "metric"]].to_numpy()]), "Nearest group")
-    ]
-    if len(shares):
-        panels.append((shares.assign(row=shares["estimator"]), "Zero-shot classification"))
-    counts = [table["row"].nunique() for table, _ in panels]
-    figure = Figure((WIDTH, 1.5 + 0.34 * sum(counts) + 0.5 * len(panels)), layout="constrained")
-    for axes, (table, title) in zip(
-        figure.subplots(len(panels), 1, height_ratios=counts, sharex=True, squeeze=False)[:, 0], panels, strict=True
-    ):
-        rows = list(dict.fromkeys(table["row"]))
-        for i, group in enumerate(design.groups):
-            part = table[table["group"] == group].set_index("row").reindex(rows)
-            shift = (i - (len(design.groups) - 1) / 2) * 0.2
-            _interval(axes, np.arange(len(rows)) + shift, part, design.colour[group], MARKERS[i % len(MARKERS)], group)
-        axes.axvline(1 / len(design.groups), color=MUTED, linewidth=0.8, linestyle=":")
-        axes.set_title(f"{title} ({_n(table)})")
-        axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-        _labels(axes, rows)
-    axes.set_xlabel(f"Share of neutral images, {design.confidence:.0%} interval; dotted: equal shares")
-    figure.axes[0].legend(
-        ncols=len(design.groups), loc="lower right", bbox_to_anchor=(1, 1), handletextpad=0.2, borderaxespad=0.1
+def neutral(nearest: pd.DataFrame, design: Design) -> Figure:
+    """The group whose image is nearest to the neutral one, by space."""
+    table = nearest.assign(row=[space_label(*pair) for pair in nearest[["space", "metric"]].to_numpy()])
+    rows = list(dict.fromkeys(table["row"]))
+    figure = Figure((WIDTH, 1.9 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    for i, group in enumerate(design.groups):
+        part = table[table["group"] == group].set_index("row").reindex(rows)
+        shift = (i - (len(design.groups) - 1) / 2) * 0.2
+        _interval(axes, np.arange(len(rows)) + shift, part, design.colour[group], MARKERS[i % len(MARKERS)], group)
+    axes.axvline(1 / len(design.groups), color=MUTED, linewidth=0.8, linestyle=":")
+    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    _labels(axes, rows)
+    axes.set_xlabel(
+        f"Share of neutral images nearest to the group ({_n(table)}), {design.confidence:.0%} interval; dotted: equal"
     )
+    figure.legend(loc="outside upper left", ncols=len(design.groups), handletextpad=0.2)
     return figure
 
 
 @draws("recovery")
 def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
-    """Estimated against planted shares, with one panel per estimator and space."""
-    points = points[points["group"].isin(design.groups)]
-    keys = ["estimator", "space", "metric"]
+    """Estimated against planted shares, with one panel per judge and one for perfect labels of the same images."""
+    points = points[points["group"].isin(design.groups) & points["estimator"].isin(("inversion", "perfect labels"))]
+    keys = ["judge", "space", "estimator"]
     panels = list(points[keys].drop_duplicates().itertuples(index=False, name=None))
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
@@ -450,8 +442,8 @@ def recovery(points: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Fig
             )
         facts = summary[(summary[keys] == list(panel)).all(axis=1) & summary["group"].isin(design.groups)]
         means = facts.groupby("quantity")["estimate"].mean()
-        estimator, space, metric = panel
-        name = space_label(space, metric) if estimator == "nearest group" else estimator
+        judge, space, estimator = panel
+        name = judge_label(judge, space) if estimator == "inversion" else estimator
         words = [("spearman", "\N{GREEK SMALL LETTER RHO}"), ("slope", "slope"), ("mae", "error")]
         text = "  ".join(f"{word} {means[key]:.2f}".replace("-", MINUS) for key, word in words if key in means)
         axes.set_title(f"{name}\n", fontsize=8.5)

@@ -79,7 +79,6 @@ def position_settings(plan: GeneratedPlan) -> Settings:
         "dataset": plan.name,
         "groups": plan.groups,
         "space": f"{plan.texts[0]}_image" if plan.texts else None,
-        "planted": digests(plan.planted_files),
         "resampling": resampling(plan),
     }
 
@@ -107,6 +106,16 @@ def share_settings(plan: GeneratedPlan) -> Settings:
 def depiction_settings(plan: GeneratedPlan) -> Settings:
     """Of depict."""
     return {"world": digests(plan.world_files)}
+
+
+def recovery_settings(plan: GeneratedPlan) -> Settings:
+    """Of recover_planted."""
+    return {
+        "dataset": plan.name,
+        "groups": plan.groups,
+        "planted": digests(plan.planted_files),
+        "resampling": resampling(plan),
+    }
 
 
 def share_audit_settings(plan: GeneratedPlan) -> Settings:
