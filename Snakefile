@@ -50,6 +50,7 @@ onstart:
     if hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
     forget_other(RESULTS, parts(PLAN, ROOT))
+    write_out(RESULTS, STUDY)
 
 
 onsuccess:

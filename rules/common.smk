@@ -11,7 +11,7 @@ from untold.base.places import find
 from untold.catalogue.tables import tables_of
 from untold.study.folders import list_images
 from untold.study.plan import Plan, identity, local_files
-from untold.study.records import adopt, forget_other, note, parts, unrecorded
+from untold.study.records import adopt, forget_other, note, parts, unrecorded, write_out
 from untold.study.rules import (
     alternatives,
     by_name,

@@ -44,7 +44,9 @@ def main(
         seen = read_table(depicted).drop(columns="activity_id").merge(neutral[["key", "activity_id"]], on="key")
         ceiling = depicted_shares(seen, "age", groups).rename_axis("activity_id").reset_index()
         ceiling = ceiling.melt("activity_id", var_name="group", value_name="estimate")
-        found = pd.concat([found, ceiling.assign(judge="depicted", space="artwork", estimator=PERFECT)], ignore_index=True)
+        found = pd.concat(
+            [found, ceiling.assign(judge="depicted", space="artwork", estimator=PERFECT)], ignore_index=True
+        )
     pair = (groups[0], groups[-1])
     truth = pd.concat([truth, share_gap(truth, pair, "planted")], ignore_index=True)
     found = pd.concat([found, share_gap(found, pair, "estimate")], ignore_index=True)

@@ -27,10 +27,34 @@ for editors: put `# yaml-language-server: $schema=schema.json` on the first line
 | `utkface.yaml` | zero-shot attributes on a downloaded UTKFace folder |
 | `open_images.yaml` | clusters of a folder of photographs with published labels |
 | `activities.csv` | the daily activities and their categories |
+| `catalogue.yaml` | models, encoders and axes that a study can name |
 
 Run a study with `snakemake --configfile config/sdxl.yaml --cores all`. The file replaces `config.yaml` as a whole.
 Mistakes are reported before any job starts, one per line, with the file, the key and the remedy. A *name* consists of
 lower-case letters, digits and underscores, starts with a letter, and has at most 40 characters.
+
+## A study in three lines
+
+What is not written has a default, and the run writes the whole study, defaults included, to `results.../config.yaml`.
+This audits a folder of pictures:
+
+```yaml
+datasets:
+  mine: {path: ~/photos}
+```
+
+and this a text-to-image model:
+
+```yaml
+datasets:
+  people: {model: sdxl, axis: age}
+```
+
+- `results` is `results-NAME` for a study in `NAME.yaml`.
+- `model`, `axis` and `encoders` (a list of names) are found in `catalogue.yaml`; what the study writes itself goes first.
+  Without `encoders` a study has the catalogue's `default_encoders`.
+- `~` and environment variables in paths are expanded. Relative paths are relative to the folder of the study.
+- `activities: mine.csv` is short for `activities: {file: mine.csv}`.
 
 ## How to
 
@@ -73,9 +97,31 @@ store.
 """
 
 
+# Keys that the schema requires but a study may leave out, because they are completed (untold/study/completion.py).
+COMPLETED = {
+    "Study": ("results", "encoders"),
+    "GeneratedDataset": ("kind", "activities", "prompts", "synthesis"),
+    "FolderDataset": ("kind",),
+}
+
+
 def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON schema of a model, including its dialect."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    """JSON schema of what a study may write, including its dialect."""
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    for title, keys in COMPLETED.items():
+        about = made if title == made["title"] else made["$defs"][title]
+        about["required"] = [key for key in about["required"] if key not in keys]
+    names = {"type": "array", "items": {"type": "string", "pattern": NAME}}
+    encoders = made["properties"]["encoders"]
+    about = {key: encoders.pop(key) for key in ("title", "description")}
+    made["properties"]["encoders"] = {**about, "anyOf": [encoders, names]}
+    activities = made["$defs"]["GeneratedDataset"]["properties"]["activities"]
+    reference = activities.pop("$ref")
+    made["$defs"]["GeneratedDataset"]["properties"]["activities"] = {
+        **activities,
+        "anyOf": [{"$ref": reference}, {"type": "string"}],
+    }
+    return made
 
 
 def reference(schema: dict[str, Any]) -> str:
@@ -88,11 +134,19 @@ def reference(schema: dict[str, Any]) -> str:
         lines += ["| key | type | range | default | description |", "|---|---|---|---|---|"]
         required = about.get("required", [])
         for key, field in about["properties"].items():
-            default = "required" if key in required else f"`{json.dumps(field.get('default', {}))}`"
+            default = "required" if key in required else default_of(title, key, field)
             cells = [f"`{key}`", kind(field), span(field), default, field.get("description", "")]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     return "\n".join(lines)
+
+
+def default_of(title: str, key: str, field: dict[str, Any]) -> str:
+    """The default of a field in words; a section whose keys all have defaults has those."""
+    if key in COMPLETED.get(title, ()):
+        return "see above"
+    value = field.get("default", {})
+    return "its own" if isinstance(value, dict) and value else f"`{json.dumps(value)}`"
 
 
 def _reached(title: str, definitions: dict[str, Any]) -> list[str]:

@@ -48,7 +48,7 @@ def test_the_audit_recovers_the_planted_bias(default):
     leader = (*checks.index[checks["leads"]][0], "inversion")
     assert rho[leader] >= 0.9
     ceiling = rho["depicted"].item()
-    assert rho[leader] >= ceiling - 0.05 and rho.drop("depicted").max() <= ceiling + 0.02
+    assert rho[leader] >= ceiling - 0.05 and rho.drop("depicted").max() <= ceiling + 0.05
     assert rho["probe", "resnet50", "inversion"] < rho[leader]  # it names objects, not people
 
 

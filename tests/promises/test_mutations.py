@@ -52,6 +52,7 @@ EXPECTED: dict[str, set[str]] = {
     "encoders.clip.*": {"embed_images", "embed_prompts", "classify"},
     "encoders.dino.*": {"embed_images_and_tokens"},
     "encoders.*": {"embed_images"},
+    "datasets.people.axis": set(),  # its words are only used where the study has none
     "datasets.people.activities.*": {"write_prompts"},
     "datasets.people.prompts.*": {"write_prompts"},
     "datasets.people.seeds": {"write_prompts"},
@@ -90,6 +91,7 @@ OTHER: dict[str, object] = {
     "datasets.*.balance.*": None,
     "datasets.*.labels.columns.0": None,
     "encoders.*.tokens": None,
+    "datasets.people.axis": "gender",
     "datasets.people.model": "second",
     "datasets.people.planted": "planted.csv",
     "datasets.photos.labels.file": "other_labels.csv",
@@ -103,7 +105,7 @@ OTHER: dict[str, object] = {
     "encoders.vae.source.path": "resources/miniature/dino",
     "encoders.hub.source.repository": "owner/other",
     "encoders.hub.pooling": "cls",
-    "models.*.source.path": "resources/miniature/clip",
+    "models.*.source.path": "third",
     "models.*.vae.path": "resources/miniature/clip",
     "encoders.*.source.path": "resources/miniature/sdxl",
     "encoders.*.source.revision": "e242ed3bffccdf271b7fbaf34ed72d089537b42f",
@@ -131,8 +133,17 @@ def rich(folder: Path) -> dict[str, Any]:
         (folder / name).mkdir()
         for number in range(8):
             (folder / name / f"{number}.png").write_bytes(f"{name} {number}".encode())
-    for name in ("labels.csv", "other_labels.csv", "published.csv", "descriptions.csv", "planted.csv"):
+    for name in ("published.csv", "descriptions.csv", "planted.csv"):
         (folder / name).write_text(f"{name}\n")
+    for name in ("labels.csv", "other_labels.csv"):
+        rows = [f"{number}.png,{number}.png,yes,no,{name}" for number in range(8)]
+        (folder / name).write_text("\n".join(["file,name,hat,coat,text", *rows]) + "\n")
+    for name in ("second", "third"):
+        for part in ("unet", "vae"):
+            (folder / name / part).mkdir(parents=True)
+        (folder / name / "unet" / "weights.safetensors").write_text(name)
+        index = {"_class_name": "Pipeline", "unet": ["diffusers", "Unet"], "vae": ["diffusers", "Vae"]}
+        (folder / name / "model_index.json").write_text(json.dumps(index))
     people["activities"] = {"file": "activities.csv", "miniature": False, "categories": None, "limit": 5}
     people["activities"]["categories"] = ["sleep and rest"]
     people["prompts"] |= {"placebos": {"hat": "A photo of a person with a hat {activity}"}}
@@ -141,10 +152,10 @@ def rich(folder: Path) -> dict[str, Any]:
         "templates": {"stated": "A {word} person, {age} years old, {activity}"},
         "words": {"0": "young", "50": "old"},
     }
-    people |= {"encoders": ["clip", "dino", "resnet50", "hub"]}
+    people |= {"axis": "age", "encoders": ["clip", "dino", "resnet50", "hub"]}
     people["synthesis"]["profile"] = "fast"
     values["models"]["miniature"] |= {"vae": {"path": "resources/miniature/sdxl"}, "variant": "fp16"}
-    values["models"]["second"] = {"source": {"path": "resources/miniature/dino"}}
+    values["models"]["second"] = {"source": {"path": "second"}}
     hub = {"repository": "owner/name", "revision": "f1d2d2f924e986ac86fdf7b36c94bcdf32beec15", "files": ["*.json"]}
     values["encoders"] |= {
         "hub": values["encoders"]["resnet50"] | {"source": hub},

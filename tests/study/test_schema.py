@@ -70,7 +70,6 @@ OPEN_IMAGES = {"labels": "labels.csv", "descriptions": "names.csv", "min_images"
 MISTAKES = [
     ("reslts", "x", "reslts", "did you mean results?"),
     ("vae", 1, "vae", "unknown key"),
-    ("results", ..., "results", "missing; add it"),
     ("results", "/tmp/x", "results", "folder inside the project"),
     ("results", "../x", "results", "folder inside the project"),
     ("results", "", "results", "folder inside the project"),
@@ -82,7 +81,6 @@ MISTAKES = [
     ("datasets", [], "datasets", "dictionary"),
     ("datasets/Bad name", {}, "datasets.Bad name", "does not match the pattern"),
     ("datasets/people", None, "datasets.people", ""),
-    ("datasets/people/kind", ..., "datasets.people", "set it to generated or folder"),
     ("datasets/people/kind", "genrated", "datasets.people", "'genrated'"),
     ("datasets/people/sede", 1, "datasets.people.sede", "did you mean seeds?"),
     ("datasets/people/seeds", 0, "datasets.people.seeds", "greater than or equal to 1"),

@@ -4,10 +4,13 @@ import json
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+import yaml
+
 from untold.base.files import atomic
 from untold.base.identity import digest
 from untold.study.plan import Plan
 from untold.study.rules import digests, shard_files, study_outputs
+from untold.study.schema import Study
 from untold.study.schema_base import ConfigError
 from untold.study.settings import model_identities
 from untold.study.tracking import code_digest
@@ -131,3 +134,14 @@ def forget_other(results: str, now: Parts) -> None:
         same = False
     if not same:
         path.unlink(missing_ok=True)
+
+
+def write_out(results: str, study: Study) -> None:
+    """Write the whole study, defaults included, to ``config.yaml`` in its results."""
+    whole = study.model_dump(mode="json", exclude_none=True)
+    with atomic(Path(results, "config.yaml")) as part:
+        part.write_text(
+            "# The study with all defaults written out, as of the last run.\n"
+            + yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=120),
+            encoding="utf-8",
+        )

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from untold.study.completion import complete
 from untold.study.schema_analysis import Clusters, Inference, Projections
 from untold.study.schema_base import RESERVED, ConfigError, Folder, Name, Strict
 from untold.study.schema_base import did_you_mean as did_you_mean
@@ -26,10 +27,10 @@ class Study(Strict):
     datasets: dict[Name, Dataset] = Field(min_length=1, description="Sets of images, by name.")
     models: dict[Name, Model] = Field(default_factory=dict, description="Text-to-image models, by name.")
     encoders: dict[Name, Encoder] = Field(min_length=1, description="Image encoders, by name.")
-    inference: Inference = Field(description="Intervals and tests.")
-    projections: Projections = Field(description="Two-dimensional maps.")
-    clusters: Clusters = Field(description="Clustering.")
-    report: Report = Field(description="The report page.")
+    inference: Inference = Field(Inference(), description="Intervals and tests.")
+    projections: Projections = Field(Projections(), description="Two-dimensional maps.")
+    clusters: Clusters = Field(Clusters(), description="Clustering.")
+    report: Report = Field(Report(), description="The report page.")
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:
@@ -61,12 +62,12 @@ class Study(Strict):
 
 
 def parse_study(values: Mapping[str, Any], source: str) -> Study:
-    """Validate a configuration.
+    """Write a configuration out in full and validate it.
 
     Parameters
     ----------
     values : mapping
-        Contents of the YAML file.
+        Contents of the YAML file, which may be as short as `complete` allows.
     source : str
         Name of the file, for error messages.
 
@@ -76,7 +77,7 @@ def parse_study(values: Mapping[str, Any], source: str) -> Study:
         With one line per mistake: file, key, what is wrong and how to fix it.
     """
     try:
-        return Study.model_validate(values)
+        return Study.model_validate(complete(values, source))
     except ValidationError as error:
         raise ConfigError(*(_explain(detail, source) for detail in error.errors())) from None
 

@@ -19,8 +19,8 @@ ENCODERS = Field(None, description="Names of the encoders that embed its images;
 class GeneratedShards(Strict):
     """Number of jobs a generated dataset is split into; changing it regenerates no images."""
 
-    synthesis: int = Field(ge=1, le=4096, description="Synthesis jobs.")
-    embedding: int = Field(ge=1, le=4096, description="Embedding jobs per encoder; must divide `synthesis`.")
+    synthesis: int = Field(8, ge=1, le=4096, description="Synthesis jobs.")
+    embedding: int = Field(8, ge=1, le=4096, description="Embedding jobs per encoder; must divide `synthesis`.")
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -33,19 +33,24 @@ class GeneratedDataset(Strict):
     """Images generated from prompts."""
 
     kind: Literal["generated"] = Field(description="`generated`.")
+    axis: Name | None = Field(
+        None,
+        description="An axis of `config/catalogue.yaml` (`age`, `gender` or `skin_tone`), whose `prompts` and "
+        "`zero_shot` are used where the study has none of its own.",
+    )
     activities: Activities = Field(description="What the people in the images do.")
     prompts: Prompts = Field(description="Wording of the prompts.")
-    seeds: int = Field(ge=1, le=100_000, description="Images per prompt.")
+    seeds: int = Field(4, ge=1, le=100_000, description="Images per prompt.")
     neutral_seeds: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None,
         description="Images per neutral prompt, if more than `seeds`. They are used to estimate the shares of groups "
         "among the neutral images.",
     )
-    first_seed: Seed = Field(description="The seeds are first_seed, first_seed + 1, ...")
+    first_seed: Seed = Field(123, description="The seeds are first_seed, first_seed + 1, ...")
     model: Name = Field(description="One of the names under `models`.")
     encoders: Encoders = ENCODERS
     synthesis: Synthesis = Field(description="Sampler settings.")
-    shards: GeneratedShards = Field(description="Number of jobs.")
+    shards: GeneratedShards = Field(default_factory=GeneratedShards, description="Number of jobs.")
     zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
         None,
         description="Prompts that describe each group, for classifying images with CLIP (docs/method.md section 7).",
@@ -101,7 +106,9 @@ class FolderDataset(Strict):
 
     kind: Literal["folder"] = Field(description="`folder`.")
     path: Text = Field(description="The folder; subfolders are read too.")
-    utkface: bool = Field(description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`.")
+    utkface: bool = Field(
+        False, description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`."
+    )
     labels: Labels | None = Field(None, description="Table of labels.")
     open_images: OpenImages | None = Field(
         None, description="Labels in the format published by Open Images; they become the column `label`."
@@ -124,11 +131,12 @@ class FolderDataset(Strict):
     )
     encoders: Encoders = ENCODERS
     max_pixels: int = Field(
+        100_000_000,
         ge=1,
         le=2**31,
         description="Images with more pixels are rejected before decoding, to guard against decompression bombs.",
     )
-    shards: int = Field(ge=1, le=4096, description="Jobs per encoder.")
+    shards: int = Field(4, ge=1, le=4096, description="Jobs per encoder.")
 
     @property
     def columns(self) -> list[str]:

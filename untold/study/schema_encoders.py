@@ -21,7 +21,7 @@ class OpenClip(Strict):
         description="Data type of the image tower. `bfloat16` is twice as fast on a GPU, or on a CPU with AVX512-BF16 "
         "or AMX (it is refused on others), and changes vectors by about one part in ten thousand.",
     )
-    batch_size: BatchSize
+    batch_size: BatchSize = 128
 
 
 class Timm(Strict):
@@ -39,7 +39,7 @@ class Timm(Strict):
         description="Data type of the model. `bfloat16` is twice as fast on a GPU, or on a CPU with AVX512-BF16 "
         "or AMX (it is refused on others), and changes vectors by about one part in ten thousand.",
     )
-    batch_size: BatchSize
+    batch_size: BatchSize = 128
 
     @model_validator(mode="after")
     def _tokens_need_a_transformer(self) -> Self:
@@ -56,7 +56,7 @@ class Vae(Strict):
     size: int = Field(
         ge=16, le=4096, multiple_of=8, description="Side, in pixels, of the square that images are resized to."
     )
-    batch_size: BatchSize
+    batch_size: BatchSize = 128
 
 
 Encoder = Annotated[OpenClip | Timm | Vae, Field(discriminator="library")]

@@ -48,7 +48,7 @@ class Prompts(Strict):
         description="Templates whose modifier has the same length but no bearing on the axis.",
     )
     age_grid: AgeGrid | None = Field(None, description="Prompts that state an age, to estimate the implied age.")
-    negative: Annotated[str, StringConstraints(max_length=2000)] = Field(description="Negative prompt; may be empty.")
+    negative: Annotated[str, StringConstraints(max_length=2000)] = Field("", description="Negative prompt.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -85,7 +85,7 @@ class Activities(Strict):
     """The rows of the activities table that a dataset uses."""
 
     file: Text = Field(description="CSV with the columns id, activity, category, lexicon_code, miniature.")
-    miniature: bool = Field(description="Keep only activities that the built-in miniature world knows.")
+    miniature: bool = Field(False, description="Keep only activities that the built-in miniature world knows.")
     categories: list[Text] | None = Field(None, description="Keep only these categories; all when omitted.")
     limit: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Keep at most this many activities, in the order of the table."

@@ -20,20 +20,22 @@ SCHEDULERS = {
 class Synthesis(Strict):
     """How a prompt becomes an image."""
 
-    steps: int = Field(ge=1, le=1000, description="Denoising steps.")
-    guidance: float = Field(ge=0, le=50, description="Classifier-free guidance scale.")
-    width: int = Field(ge=16, le=4096, multiple_of=8, description="Image width in pixels.")
-    height: int = Field(ge=16, le=4096, multiple_of=8, description="Image height in pixels.")
+    steps: int = Field(30, ge=1, le=1000, description="Denoising steps.")
+    guidance: float = Field(7.5, ge=0, le=50, description="Classifier-free guidance scale.")
+    width: int = Field(768, ge=16, le=4096, multiple_of=8, description="Image width in pixels.")
+    height: int = Field(768, ge=16, le=4096, multiple_of=8, description="Image height in pixels.")
     scheduler: Literal["euler_ancestral", "euler", "ddim", "dpmpp_2m", "unipc", "lcm", "model"] = Field(
-        description="The sampler by name, or `model` for the scheduler that comes with the model."
+        "model", description="The sampler by name, or `model` for the scheduler that comes with the model."
     )
     profile: Literal["reference", "half", "fast"] = Field(
+        "half",
         description="`reference`: float32, deterministic. `half`: float16 on a GPU, with the model's `vae` if it has "
-        "one. `fast`: `half`, compiled."
+        "one. `fast`: `half`, compiled.",
     )
     noise: Literal["paired", "shared"] = Field(
-        description="`paired`: one noise tensor per (activity, seed), shared by its groups. `shared`: one per seed."
+        "paired",
+        description="`paired`: one noise tensor per (activity, seed), shared by its groups. `shared`: one per seed.",
     )
     batch_size: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        description="Images per batch; null chooses it by free GPU memory. The last batch is padded."
+        None, description="Images per batch; null chooses it by free GPU memory. The last batch is padded."
     )
