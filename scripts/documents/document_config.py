@@ -51,7 +51,7 @@ datasets:
 ```
 
 - `results` is `results-NAME` for a study in `NAME.yaml`.
-- `model`, `axis` and `encoders` (a list of names) are found in `catalogue.yaml`; what the study writes itself goes first.
+- `model`, `axis` and `encoders` (a list of names) are found in `catalogue.yaml`; what the study writes goes first.
   Without `encoders` a study has the catalogue's `default_encoders`.
 - `~` and environment variables in paths are expanded. Relative paths are relative to the folder of the study.
 - `activities: mine.csv` is short for `activities: {file: mine.csv}`.
