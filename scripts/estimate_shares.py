@@ -19,11 +19,12 @@ AXIS = "group"  # the column of the manifest with the groups of the axis
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Groups in order, the space that zero-shot predictions come from, and parameters of the intervals."""
+    """Groups in order, the space of the zero-shot predictions, whether noise is shared, and parameters of intervals."""
 
     dataset: str
     groups: list[str]
     space: str | None
+    shared_noise: bool
     resampling: Resampling
 
 
@@ -52,7 +53,7 @@ def read_judgements(
         table = read_table(paths)
         table = table[table["attribute"] == AXIS]
         if len(table):
-            judgements[judge] = judgement_of(table, pictures, settings.groups)
+            judgements[judge] = judgement_of(table, pictures, settings.groups, settings.shared_noise)
             if "distance" in table:
                 novel[judge] = unexplained_share(table, pictures, settings.groups)
         else:

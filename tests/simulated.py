@@ -180,7 +180,9 @@ def people(results: Path, rng: np.random.Generator) -> None:
             predictions=path,
         )
     estimate_shares.main(
-        settings=estimate_shares.Settings(dataset="people", groups=GROUPS, space="clip_image", resampling=RESAMPLING),
+        settings=estimate_shares.Settings(
+            dataset="people", groups=GROUPS, space="clip_image", shared_noise=False, resampling=RESAMPLING
+        ),
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],
         probes=probes,

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.judges.worlds import MEANS, MODERATE, STRONG, World, simulate
+from tests.judges.worlds import ALIKE, MEANS, MODERATE, STRONG, World, simulate
 from untold.judges import shares
 from untold.judges.inversion import SAMPLE, THESE, Inversion, Variance, moments, uncorrected, weights
 from untold.judges.judgement import Judgement
+from untold.judges.stereotype import stereotype
 from untold.statistics.resampling import Resampling, wilson
 
 RESAMPLING = Resampling(200, 199, 0.95, seed=0)
@@ -240,6 +241,31 @@ def test_intervals_cover(name):
     # Three standard errors of 120 studies below 0.92; groups share their studies.
     assert min(np.mean(values) for values in covered.values()) > 0.90, {k: np.mean(v) for k, v in covered.items()}
     assert np.mean([np.mean(values) for values in covered.values()]) > 0.94
+
+
+@pytest.mark.parametrize("concentration", [ALIKE, MODERATE])
+def test_noise_that_activities_share_is_counted(concentration):
+    """A few seeds that draw everybody young are no evidence about others; without them intervals are too narrow."""
+    world, rng = World("balanced", concentration, activities=48, seeds=8, shared=0.3), np.random.default_rng(15)
+    everything = np.ones((1, world.activities), bool)
+    covered = {True: [], False: []}
+    for _ in range(150):
+        study = simulate(world, rng).judgement
+        for counted in covered:
+            judged = study if counted else replace(study, shared_seed=None)
+            correction = shares.correction(judged, shares.INVERSION)
+            _, low, high, _ = shares.intervals(*correction, everything, SAMPLE, 0.95)
+            covered[counted].append(((low <= 1 / 3) & (high >= 1 / 3)).mean())
+    assert np.mean(covered[True]) > 0.93
+    assert np.mean(covered[False]) < 0.9
+
+
+def test_one_seed_that_all_activities_share_says_that_it_has_no_interval():
+    study = simulate(World(activities=24, seeds=1, shared=0.3), np.random.default_rng(16))
+    table = tabulate(study.judgement)
+    assert set(table.query("level != 'activity'")["note"]) == {shares.ONE_NOISE}
+    assert table.query("level != 'activity'")["low"].isna().all()
+    assert stereotype(study.judgement, shares.INVERSION, RESAMPLING)["p"].isna().all()
 
 
 def test_uncorrected_counts_of_a_poor_judge_do_not_cover_the_truth():

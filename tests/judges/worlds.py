@@ -37,6 +37,8 @@ class World:
     activities, seeds, marked_seeds : int
     judge_concentration : float
         How alike the judge's errors are in different activities.
+    shared : float
+        How much a seed's noise, shared by all activities, moves the shares of its pictures; None if not shared.
     types : bool
         Each activity leans towards one group, drawn by the mean, instead of shares from a Dirichlet distribution.
     """
@@ -49,6 +51,7 @@ class World:
     marked_seeds: int = 4
     judge_concentration: float = 15.0
     types: bool = False
+    shared: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,14 @@ def simulate(world: World, rng: np.random.Generator) -> Study:
         return probabilities_of(called, confident, k)
 
     neutral_activity = np.repeat(np.arange(n), world.seeds)
-    neutral = judged(neutral_activity, draw(rng, shares[neutral_activity]))
+    drawn, shared_seed = shares[neutral_activity], None
+    if world.shared is not None:
+        shared_seed = np.tile(np.arange(world.seeds), n)
+        # Every seed favours some groups in all its pictures, so that shares over all seeds stay the same.
+        mean = np.array(MEANS[world.mean])
+        favoured = dirichlet(rng, np.tile(mean, (world.seeds, 1)))
+        drawn = (1 - world.shared) * drawn + world.shared * favoured[shared_seed]
+    neutral = judged(neutral_activity, draw(rng, drawn))
     activity, truth, seed = (index.ravel() for index in np.indices((n, k, world.marked_seeds)))
     marked = judged(activity, truth)
     groups = tuple("abcdefgh"[:k])
@@ -123,7 +133,7 @@ def simulate(world: World, rng: np.random.Generator) -> Study:
     called = rows * first
     spread = called + ((rows * (1 - first)).sum(-1, keepdims=True) - rows * (1 - first)) / (k - 1)
     return Study(
-        Judgement(groups, neutral, neutral_activity, marked, activity, seed, truth),
+        Judgement(groups, neutral, neutral_activity, marked, activity, seed, truth, shared_seed),
         shares,
         np.einsum("ag,agj->aj", shares, rows),
         np.einsum("ag,agj->aj", shares, spread),

@@ -59,7 +59,7 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.people.neutral_seeds": {"write_prompts"},
     "datasets.people.first_seed": {"write_prompts"},
     "datasets.people.model": {"synthesise"},
-    "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer"},
+    "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer", "estimate_shares"},
     "datasets.people.synthesis.*": {"synthesise"},
     # The world is no longer known whose shares were planted.
     "datasets.people.planted": {"depict", "audit_shares", "recover_planted"},

@@ -6,7 +6,7 @@ number of groups, A of activities, K of contrasts (weights of the groups, such a
 *domains*: sets of activities whose mean share is wanted, such as all of them, a category or a single one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -90,11 +90,17 @@ class Inversion:
         By the group named in the prompt.
     dispersion : float
         Variance of a score relative to that of a count.
+    seeds : int or None
+        Number of seeds whose noise all activities share; None if every activity has its own noise.
+    alike : float
+        Correlation of the neutral pictures of different activities that share their noise.
     """
 
     neutral: Moments
     marked: Moments
     dispersion: float = 1.0
+    seeds: int | None = None
+    alike: float = 0.0
 
     @property
     def groups(self) -> int:
@@ -154,6 +160,36 @@ def uncorrected(neutral: Moments) -> Inversion:
     independent, n = 1 - pooled @ pooled, neutral.pictures.sum()
     own = (spread - pooled @ pooled) / independent if independent > 0 else 1.0
     return Inversion(neutral, perfect, (own * n + PRIOR_PICTURES) / (n + PRIOR_PICTURES))
+
+
+def sharing_noise(inversion: Inversion, judgement: Judgement, scores: np.ndarray) -> Inversion:
+    """The same scores, with what neutral pictures have in common where all activities share the noise of a seed.
+
+    A seed that makes all its pictures young moves the mean over activities as much as it moves one of them. The
+    correlation is that of a two-way layout of activities and seeds (Cochran and Cox), over all groups together.
+
+    Parameters
+    ----------
+    inversion : Inversion
+    judgement : Judgement
+        With ``shared_seed``; without, nothing changes.
+    scores : ndarray of shape (n, G)
+        Scores of the neutral pictures.
+    """
+    if judgement.shared_seed is None:
+        return inversion
+    seeds, place = np.unique(judgement.shared_seed, return_inverse=True)
+    activities = int((inversion.neutral.pictures > 0).sum())
+    alike = 0.0
+    if len(seeds) > 1 and activities > 1:
+        residual = scores - inversion.neutral.mean[judgement.neutral_activity]
+        held = np.bincount(place)
+        means = np.stack([np.bincount(place, column) for column in residual.T], axis=1) / held[:, None]
+        between = (held[:, None] * means**2).sum() / (len(seeds) - 1)
+        within = ((residual - means[place]) ** 2).sum() / ((len(seeds) - 1) * (activities - 1))
+        if within > 0:
+            alike = max(0.0, (between / within - 1) / (between / within - 1 + activities))
+    return replace(inversion, seeds=len(seeds), alike=alike)
 
 
 def weights(domains: np.ndarray) -> np.ndarray:
@@ -279,7 +315,12 @@ class Variance:
         chance.
         """
         effect = np.maximum(np.maximum(self.design_effect, self.pooled_effect[:, None]), 1)
-        return self.independent(shares) * effect[..., None]
+        return self.independent(shares) * effect[..., None] + self.of_seeds(shares)
+
+    def of_seeds(self, shares: np.ndarray) -> np.ndarray:
+        """What shared noise adds to the variance of a mean over activities; shapes as in `independent`."""
+        others = (self.domains.sum(-1) - 1) * self.inversion.alike
+        return self.picture(shares) / self.pictures[:, None, None] * others[:, None, None]
 
     @cached_property
     def judge_between(self) -> np.ndarray:
@@ -337,10 +378,14 @@ class Variance:
         """Degrees of freedom of the variance: (D,).
 
         One activity's variance is not estimated. But with the normal quantile its interval would cover too little at
-        some shares, because a share of few pictures takes few values.
+        some shares, because a share of few pictures takes few values. Where activities share their noise, it is a few
+        seeds that tell how alike their pictures are.
         """
         n, pictures = self.domains.sum(-1), self.domains @ self.inversion.neutral.pictures
-        return n - 1 if population == SAMPLE else np.where(n > 1, np.maximum(pictures - n, 1), pictures)
+        own = n - 1 if population == SAMPLE else np.where(n > 1, np.maximum(pictures - n, 1), pictures)
+        if self.inversion.seeds is None:
+            return own
+        return np.where(n > 1, np.minimum(own, max(self.inversion.seeds - 1, 1)), own)
 
     def quantile(self, population: str, confidence: float) -> np.ndarray:
         """Student's quantile of each domain: (D,)."""
@@ -358,7 +403,8 @@ class Variance:
         away = np.clip(1 / n - 1 / activities, 0, None)[:, None, None]
         confusion = self.confusion_variance.T + judge * away
         together = (judge * self.share_variance[:, None, :]).sum(-1) / n[:, None]
-        return neutral + (shares**2 * confusion[:, :, None, :]).sum(-1) + together[..., None]
+        own = neutral + (shares**2 * confusion[:, :, None, :]).sum(-1) + together[..., None]
+        return own + self.of_seeds(shares)
 
 
 def picture_variance(neutral: Moments, loadings: np.ndarray) -> np.ndarray:

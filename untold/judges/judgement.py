@@ -25,6 +25,8 @@ class Judgement:
         Activity and seed of each marked picture.
     truth : integer ndarray of shape (m,)
         Index of the group named in each marked picture's prompt.
+    shared_seed : integer ndarray of shape (n,), optional
+        Seed of each neutral picture, if all activities share its noise (``noise: shared``).
 
     Raises
     ------
@@ -39,6 +41,7 @@ class Judgement:
     marked_activity: np.ndarray
     marked_seed: np.ndarray
     truth: np.ndarray
+    shared_seed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, indices in (("neutral", [self.neutral_activity]), ("marked", [self.marked_activity, self.truth])):
@@ -51,6 +54,8 @@ class Judgement:
                 raise ValueError(f"{name} pictures and their indices do not match")
         if len(self.marked_seed) != len(self.marked):
             raise ValueError("marked pictures and their seeds do not match")
+        if self.shared_seed is not None and len(self.shared_seed) != len(self.neutral):
+            raise ValueError("neutral pictures and their seeds do not match")
         if (self.truth >= len(self.groups)).any():
             raise ValueError("truth names a group that the axis does not have")
 
@@ -74,7 +79,9 @@ def pictures_of(images: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     return images[wanted].sort_values("key", ignore_index=True)
 
 
-def judgement_of(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequence[str]) -> Judgement:
+def judgement_of(
+    predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequence[str], shared_noise: bool = False
+) -> Judgement:
     """What one judge says of the pictures of a study.
 
     Parameters
@@ -85,6 +92,8 @@ def judgement_of(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequ
         From :func:`pictures_of`. Activities are numbered in the order of their ids.
     groups : sequence of str
         The marked groups, in order.
+    shared_noise : bool
+        Whether all activities share the noise of a seed.
     """
     wide = predictions.pivot(index="key", columns="label", values="probability").reindex(columns=list(groups))
     activity = pd.Series(pd.factorize(pictures["activity_id"], sort=True)[0], pictures["key"])
@@ -101,4 +110,5 @@ def judgement_of(predictions: pd.DataFrame, pictures: pd.DataFrame, groups: Sequ
         marked_activity=number[marked],
         marked_seed=seed[marked],
         truth=truth[marked],
+        shared_seed=seed[~marked] if shared_noise else None,
     )

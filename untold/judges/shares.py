@@ -7,7 +7,16 @@ import pandas as pd
 
 from untold.judges.correction import SINGULAR, unmix
 from untold.judges.groups import hot
-from untold.judges.inversion import SAMPLE, THESE, Inversion, moments, set_intervals, uncorrected, weights
+from untold.judges.inversion import (
+    SAMPLE,
+    THESE,
+    Inversion,
+    moments,
+    set_intervals,
+    sharing_noise,
+    uncorrected,
+    weights,
+)
 from untold.judges.judgement import Judgement
 from untold.statistics.resampling import Resampling
 
@@ -24,6 +33,7 @@ NO_MARKED = "a group has no marked picture: no correction"
 INDISTINCT = "the judge hardly tells the groups apart: no correction"
 FEW_ACTIVITIES = f"fewer than {LEAST_ACTIVITIES} activities say too little about others: no interval"
 FEW_PICTURES = f"fewer than {LEAST_PICTURES} pictures say too little about an activity: no interval"
+ONE_NOISE = "all activities share one noise: chance cannot be told from the model, no interval"
 ONE_SEED = "one picture per activity: chance cannot be told from differences between activities, no interval"
 
 COLUMNS = ("estimator", "level", "activity_id", "group", "n", "estimate", "low", "high", "population", "note")
@@ -100,13 +110,19 @@ def correction(judgement: Judgement, estimator: str) -> tuple[Inversion, str]:
     estimator : str
         One of `ESTIMATORS`.
     """
-    plain = Inversion(*moments(judgement, *estimator_scores(judgement, INVERSION)))
+    plain = _inversion(judgement, INVERSION)
     if estimator in (COUNTS, PROBABILITIES):
-        return uncorrected(moments(judgement, *estimator_scores(judgement, estimator))[0]), ""
+        scores = estimator_scores(judgement, estimator)
+        return sharing_noise(uncorrected(moments(judgement, *scores)[0]), judgement, scores[0]), ""
     hindrance = NO_MARKED if (plain.seen == 0).any() else INDISTINCT if plain.condition > SINGULAR else ""
     if estimator == INVERSION or hindrance:
         return plain, hindrance
-    return Inversion(*moments(judgement, *estimator_scores(judgement, EMQ))), ""
+    return _inversion(judgement, EMQ), ""
+
+
+def _inversion(judgement: Judgement, estimator: str) -> Inversion:
+    scores = estimator_scores(judgement, estimator)
+    return sharing_noise(Inversion(*moments(judgement, *scores)), judgement, scores[0])
 
 
 def estimator_scores(judgement: Judgement, estimator: str) -> tuple[np.ndarray, np.ndarray]:
@@ -191,9 +207,10 @@ def intervals(
     few = (population == SAMPLE) & (n < LEAST_ACTIVITIES)
     short = (population == THESE) & (n == 1) & (domains @ pictures < LEAST_PICTURES)
     once = (population == THESE) & ~repeated
+    one_noise = (inversion.seeds == 1) & (n > 1)
     notes = np.select(
-        [n == 0, np.full(len(n), bool(hindrance)), few, short, once],
-        [NO_PICTURE, hindrance, FEW_ACTIVITIES, FEW_PICTURES, ONE_SEED],
+        [n == 0, np.full(len(n), bool(hindrance)), few, short, one_noise, once],
+        [NO_PICTURE, hindrance, FEW_ACTIVITIES, FEW_PICTURES, ONE_NOISE, ONE_SEED],
         "",
     )
     if not hindrance:

@@ -31,6 +31,7 @@ ALL_GROUPS = "all groups"
 NOT_SETTLED = "not settled"
 ONE_SEED = "one picture per activity: chance cannot be told from differences between activities"
 ONE_MARKED = "one marked picture per activity and group: the judge's errors may differ between activities"
+SHARED_NOISE = "all activities share their noise: their pictures are not independent, no test"
 ONE_ACTIVITY = "one activity: nothing to compare"
 # Blocks of an activity's pictures that the test of a stereotype compares; more gain next to nothing.
 MOST_BLOCKS = 8
@@ -160,6 +161,7 @@ def stereotype(judgement: Judgement, estimator: str, resampling: Resampling) -> 
     table = pd.DataFrame({"group": names, "sd": np.nan, "low": np.nan, "high": np.nan, "p": np.nan, "n": n})
     few = ONE_ACTIVITY if (inversion.neutral.pictures > 0).sum() < 2 else ONE_SEED if n < 2 else ""
     note = hindrance or few or (ONE_MARKED if corrected and replicated.sum() < 2 else "")
+    note = note or (SHARED_NOISE if judgement.shared_seed is not None else "")
     if note:
         return table.assign(note=note)
     residuals = _block_residuals(judgement, estimator, inversion, corrected)

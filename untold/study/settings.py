@@ -99,6 +99,7 @@ def share_settings(plan: GeneratedPlan) -> Settings:
         "dataset": plan.name,
         "groups": plan.groups,
         "space": f"{plan.texts[0]}_image" if plan.predictor else None,
+        "shared_noise": plan.shared_noise,
         "resampling": resampling(plan),
     }
 
