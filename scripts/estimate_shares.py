@@ -26,6 +26,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     space: str | None
     shared_noise: bool
     resampling: Resampling
+    margin: float
 
 
 def main(
@@ -35,7 +36,7 @@ def main(
     activities = pictures.drop_duplicates("activity_id").sort_values("activity_id")
     judgements, missing, novel = read_judgements(settings, pictures, predictions, probes)
     ids, categories = activities["activity_id"].tolist(), activities["category"].tolist()
-    frames = share_tables(judgements, missing, novel, ids, categories, settings.resampling)
+    frames = share_tables(judgements, missing, novel, ids, categories, settings.resampling, settings.margin)
     head = ["dataset", "axis", "judge", "space"]
     named = {name: frame.assign(dataset=settings.dataset, axis=AXIS) for name, frame in frames.items()}
     write_tables(tables, settings.dataset, {name: leading(frame, head) for name, frame in named.items()})

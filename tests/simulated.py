@@ -181,7 +181,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
         )
     estimate_shares.main(
         settings=estimate_shares.Settings(
-            dataset="people", groups=GROUPS, space="clip_image", shared_noise=False, resampling=RESAMPLING
+            dataset="people", groups=GROUPS, space="clip_image", shared_noise=False, resampling=RESAMPLING, margin=0.1
         ),
         images=manifests,
         predictions=[folder / "predictions" / "clip.parquet"],

@@ -7,7 +7,17 @@ from tests.judges.test_shares import PERFECT, judge
 from tests.judges.worlds import MEANS, MODERATE, STRONG, World, simulate
 from untold.judges.inversion import SAMPLE, THESE
 from untold.judges.shares import COUNTS, EMQ, FEW_ACTIVITIES, INVERSION, correction
-from untold.judges.stereotype import ALL_GROUPS, NOT_SETTLED, ONE_MARKED, ONE_SEED, lean, ranks, sign_test, stereotype
+from untold.judges.stereotype import (
+    ALL_GROUPS,
+    EQUIVALENT,
+    NOT_SETTLED,
+    ONE_MARKED,
+    ONE_SEED,
+    lean,
+    ranks,
+    sign_test,
+    stereotype,
+)
 from untold.statistics.resampling import Resampling
 
 RESAMPLING = Resampling(300, 199, 0.95, seed=0)
@@ -30,7 +40,7 @@ def test_lean_is_the_difference_from_the_reference():
     assert (table["n"] == 24).all()
     against = lean(judgement, INVERSION, RESAMPLING, reference=[0.6, 0.3, 0.1])
     assert against["estimate"].to_numpy() == pytest.approx(0)
-    assert (against["p"] > 0.9).all() and (against["note"] == NOT_SETTLED).all() and last(against, "low") == 0
+    assert (against["p"] > 0.9).all() and (against["note"] == EQUIVALENT).all() and last(against, "low") == 0
 
 
 def test_a_reference_must_be_shares():
@@ -49,6 +59,28 @@ def test_a_p_value_and_its_interval_agree(population):
             excluded = (table["low"] > 1e-9) | (table["high"] < -1e-9)
             assert (excluded == (table["p"] < 0.05)).all()
             assert (table["note"].eq("") == (table["p"] <= 0.05)).all()
+
+
+def test_a_share_that_differs_by_the_margin_is_rarely_called_equal_and_equal_ones_often():
+    """Two one-sided tests: at the margin's edge at most 5 % are called equivalent."""
+    rng, edge, same = np.random.default_rng(5), [], []
+    for _ in range(120):
+        study = simulate(World("two balanced", MODERATE, activities=96, seeds=16), rng)
+        edge.append(lean(study.judgement, INVERSION, RESAMPLING, reference=[0.6, 0.4])["p_equivalent"].iloc[0])
+        same.append(lean(study.judgement, INVERSION, RESAMPLING)["p_equivalent"].iloc[-1])
+    assert np.mean(np.array(edge) <= 0.05) < 0.05 + 0.05  # 2.5 standard errors
+    assert np.mean(np.array(same) <= 0.05) > 0.7
+
+
+def test_equivalence_is_said_where_a_difference_is_not_found():
+    judgement = judge(np.tile([100, 100, 100], (24, 1)), PERFECT)
+    table = lean(judgement, INVERSION, RESAMPLING).set_index("group")
+    assert (table["note"] == EQUIVALENT).all() and (table["p_equivalent"] < 0.001).all()
+    narrow = lean(judgement, INVERSION, RESAMPLING, margin=1e-6)
+    assert (narrow["note"] == NOT_SETTLED).all()
+    # A share of 0.05 cannot lie a margin of 0.1 below: only the other side is tested.
+    rare = judge(np.tile([50, 475, 475], (24, 1)), PERFECT)
+    assert lean(rare, INVERSION, RESAMPLING, reference=[0.05, 0.475, 0.475])["p_equivalent"].iloc[0] < 0.05
 
 
 def test_few_activities_have_no_lean_as_a_sample_but_one_of_their_own():

@@ -18,7 +18,9 @@ def tables():
         "probe@dino": simulate(World(accuracy=0.98, activities=24, seeds=8), np.random.default_rng(0)).judgement,
     }
     ids = [f"activity-{i:02}" for i in range(24)]
-    return share_tables(judges, {"zero_shot@clip_image": "no text"}, {"probe@dino": 0.07}, ids, ["home"] * 24, FAST)
+    return share_tables(
+        judges, {"zero_shot@clip_image": "no text"}, {"probe@dino": 0.07}, ids, ["home"] * 24, FAST, 0.1
+    )
 
 
 def test_the_judge_with_the_smallest_error_leads(tables):
@@ -52,7 +54,7 @@ def test_a_judge_that_says_nothing_of_the_last_activity_still_counts():
         truth=whole.truth[marked],
     )
     ids = [f"activity-{i:02}" for i in range(24)]
-    made = share_tables({"probe@dino": whole, "probe@latents": less}, {}, {}, ids, ["home"] * 24, FAST)
+    made = share_tables({"probe@dino": whole, "probe@latents": less}, {}, {}, ids, ["home"] * 24, FAST, 0.1)
     said = made["shares"].query("level == 'activity'").groupby("space")["activity_id"].nunique()
     assert said.to_dict() == {"dino": 24, "latents": 23}
     assert (

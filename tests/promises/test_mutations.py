@@ -38,7 +38,7 @@ EXPECTED: dict[str, set[str]] = {
     "inference.resamples": RESAMPLING,
     "inference.permutations": RESAMPLING,
     "inference.contrasts.*": {"infer", "draw_figures"},
-    "inference.equivalence_margin": {"infer"},
+    "inference.equivalence_margin": {"infer", "estimate_shares"},
     "inference.interval_width": {"infer"},
     "projections.*": {"project"},
     "clusters.seed": {"cluster", "compose", "rebalance"},

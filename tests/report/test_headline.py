@@ -17,7 +17,7 @@ FAST = Resampling(200, 199, 0.95, seed=1)
 def frames(judgements, missing=None):
     count = max(judgement.activities for judgement in judgements.values())
     ids = [f"activity-{i}" for i in range(count)]
-    return share_tables(judgements, missing or {}, {}, ids, ["home", "work"] * (count // 2), FAST)
+    return share_tables(judgements, missing or {}, {}, ids, ["home", "work"] * (count // 2), FAST, 0.1)
 
 
 def said(judgements, missing=None) -> headline.Answer:
@@ -85,9 +85,9 @@ def test_judges_that_contradict_each_other_give_no_direction():
 
 
 def test_without_a_judge_there_is_no_answer():
-    empty = share_tables({}, {}, {}, [], [], FAST)
+    empty = share_tables({}, {}, {}, [], [], FAST, 0.1)
     assert set(empty) == {"shares", "lean", "stereotype", "share_ranks", "self_check"}
-    missing = share_tables({}, {"probe@dino": "marked images of 1 seed"}, {}, [], [], FAST)
+    missing = share_tables({}, {"probe@dino": "marked images of 1 seed"}, {}, [], [], FAST, 0.1)
     answer = headline.answer(missing, {}, 0.95)
     assert "cannot tell" in answer.sentence and answer.support == ["Probe in DINO: marked images of 1 seed."]
 

@@ -780,9 +780,19 @@ SHARES = (
             *BY_JUDGE,
             Column("group", "", description="a group of the axis; `all groups` for the total variation distance"),
             Column("estimate", "share", description="overall share minus the reference (equal shares)"),
-            *("low", "high", UNADJUSTED, "n"),
+            *("low", "high", UNADJUSTED),
             Column(
-                "note", "", description="`not settled` if the test does not reject the reference, or what is missing"
+                "p_equivalent",
+                "probability",
+                description="p-value that the share differs by `inference.equivalence_margin` or more (two one-sided "
+                "tests); adjusted by Holm, and for `all groups` that any does",
+            ),
+            "n",
+            Column(
+                "note",
+                "",
+                description="empty if the test rejects the reference, `no difference that matters` if `p_equivalent` "
+                "is small, else `not settled`, or what is missing",
             ),
         ),
         description="judge and group: how far the overall shares are from equal ones",
@@ -790,7 +800,15 @@ SHARES = (
         page=Page(
             "shares",
             "Lean: overall shares minus equal shares",
-            (*SHOWN_JUDGE, GROUP, N, Shown("Lean (interval)", "measured", "estimate", signed=True), P),
+            (
+                *SHOWN_JUDGE,
+                GROUP,
+                N,
+                Shown("Lean (interval)", "measured", "estimate", signed=True),
+                P,
+                Shown("p (differs by the margin)", "p", "p_equivalent"),
+                Shown("Finding", "words", "note"),
+            ),
         ),
     ),
     Table(

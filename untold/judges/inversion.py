@@ -477,11 +477,37 @@ def set_tests(
     inversion: Inversion, domains: np.ndarray, sets: np.ndarray, values: np.ndarray, population: str
 ) -> np.ndarray:
     """Two-sided p-values (D, K) that sets have these shares (K,): the score tests that `set_intervals` inverts."""
+    score, freedom = _scores(inversion, domains, sets, values, population)
+    return np.asarray(2 * stats.t.sf(np.abs(score), freedom))
+
+
+def equivalence_tests(
+    inversion: Inversion, domains: np.ndarray, sets: np.ndarray, values: np.ndarray, margin: float, population: str
+) -> np.ndarray:
+    """p-values (D, K) that sets differ from these shares (K,) by a margin or more: two one-sided score tests.
+
+    A bound outside [0, 1] cannot be crossed and needs no test.
+
+    References
+    ----------
+    docs/method.md section 7. Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657.
+    """
+    p = []
+    for side in (-1, 1):
+        bound = values + side * margin
+        score, freedom = _scores(inversion, domains, sets, np.clip(bound, 0, 1), population)
+        p.append(np.where((bound > 0) & (bound < 1), stats.t.sf(-side * score, freedom), 0))
+    return np.maximum(*p)
+
+
+def _scores(
+    inversion: Inversion, domains: np.ndarray, sets: np.ndarray, values: np.ndarray, population: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimates less values in units of their standard error under the values (D, K), and degrees of freedom (D, 1)."""
     variance = Variance(inversion, domains, sets)
     at = variance.path(values)[:, np.arange(len(sets)), np.arange(len(sets))][:, :, None, :]
-    distance = np.abs(np.clip(variance.estimates, 0, 1) - values)
     spread = np.sqrt(variance.of(population, at)[..., 0])
-    return np.asarray(2 * stats.t.sf(distance / spread, variance.freedom(population)[:, None]))
+    return (np.clip(variance.estimates, 0, 1) - values) / spread, variance.freedom(population)[:, None]
 
 
 def joint_test(inversion: Inversion, reference: np.ndarray, population: str) -> float:

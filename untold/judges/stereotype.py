@@ -15,6 +15,7 @@ from untold.judges.inversion import (
     Inversion,
     Moments,
     Variance,
+    equivalence_tests,
     excess_squares,
     joint_test,
     picture_variance,
@@ -26,9 +27,11 @@ from untold.judges.inversion import (
 from untold.judges.judgement import Judgement
 from untold.judges.shares import COUNTS, PROBABILITIES, correction, estimator_scores, intervals
 from untold.statistics.resampling import ROUNDING, Resampling
+from untold.statistics.tidy import holm
 
 ALL_GROUPS = "all groups"
 NOT_SETTLED = "not settled"
+EQUIVALENT = "no difference that matters"
 ONE_SEED = "one picture per activity: chance cannot be told from differences between activities"
 ONE_MARKED = "one marked picture per activity and group: the judge's errors may differ between activities"
 SHARED_NOISE = "all activities share their noise: their pictures are not independent, no test"
@@ -47,6 +50,7 @@ def lean(
     resampling: Resampling,
     reference: Sequence[float] | None = None,
     population: str = SAMPLE,
+    margin: float = 0.1,
 ) -> pd.DataFrame:
     """How far the mean shares over activities are from a reference, with score intervals and tests.
 
@@ -61,14 +65,17 @@ def lean(
         Shares to compare with; equal ones by default.
     population : {SAMPLE, THESE}
         Whether activities are a sample of others that could have been chosen, or only the seeds are random.
+    margin : float
+        Difference of a share from the reference that is too small to matter.
 
     Returns
     -------
     DataFrame
-        group, estimate (share minus reference), low, high, p (not adjusted for the number of groups), n (activities),
-        note. In the row ``all groups`` the estimate is the total variation distance, half the sum of the absolute
-        differences, and p belongs to the joint test of all shares. Its lower limit is 0 where that test keeps the
-        reference.
+        group, estimate (share minus reference), low, high, p (not adjusted for the number of groups), p_equivalent
+        (that the share differs by the margin or more, adjusted by Holm), n (activities), note. In the row
+        ``all groups`` the estimate is the total variation distance, half the sum of the absolute differences, and p
+        belongs to the joint test of all shares. Its lower limit is 0 where that test keeps the reference. Its
+        p_equivalent is that any share differs by the margin or more, which needs no adjustment.
 
     Raises
     ------
@@ -93,6 +100,7 @@ def lean(
             "low": [*(low[0] - target), np.nan],
             "high": [*(high[0] - target), np.nan],
             "p": np.nan,
+            "p_equivalent": np.nan,
             "n": domain.sum(),
             "note": note[0],
         }
@@ -100,11 +108,14 @@ def lean(
     if note[0]:
         return table
     p = [*set_tests(inversion, domain, np.eye(k), target, population)[0], joint_test(inversion, target, population)]
+    differs = equivalence_tests(inversion, domain, np.eye(k), target, margin, population)[0]
     distance = _total_variation_limits(inversion, domain, target, population, resampling.confidence)
     last = table.index[-1]
     table.loc[last, "low"] = 0 if p[-1] > alpha else min(distance[0], table["estimate"][last])
     table.loc[last, "high"] = max(distance[1], table["estimate"][last])
-    return table.assign(p=p, note=np.where(np.array(p) > alpha, NOT_SETTLED, ""))
+    same = [*holm(differs), differs.max()]
+    note = np.select([np.array(p) <= alpha, np.array(same) <= alpha], ["", EQUIVALENT], NOT_SETTLED)
+    return table.assign(p=p, p_equivalent=same, note=note)
 
 
 def _total_variation_limits(

@@ -33,6 +33,7 @@ def share_tables(
     activities: Sequence[str],
     categories: Sequence[str],
     resampling: Resampling,
+    margin: float,
 ) -> dict[str, pd.DataFrame]:
     """Tables of shares, lean, stereotype and ranks by every judge, and of the judges' self-checks.
 
@@ -47,6 +48,8 @@ def share_tables(
     activities, categories : sequence of str of length A
         The id and the category of each activity.
     resampling : Resampling
+    margin : float
+        Difference of an overall share from equal ones that is too small to matter.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def share_tables(
         # The last activities have no number if the judge says nothing about them.
         ids, kinds = activities[: judgement.activities], categories[: judgement.activities]
         tables["shares"].append(_labelled(name, shares(judgement, ids, kinds, resampling)))
-        tables["lean"].append(_labelled(name, lean(judgement, INVERSION, resampling)))
+        tables["lean"].append(_labelled(name, lean(judgement, INVERSION, resampling, margin=margin)))
         tables["stereotype"].append(_labelled(name, stereotype(judgement, INVERSION, resampling)))
         tables["share_ranks"].append(_labelled(name, ranks(judgement, ids, INVERSION, resampling)))
         checks[name] = self_check(judgement, corrected, seed=resampling.seed)

@@ -18,10 +18,7 @@ class Inference(Strict):
         None, description="Pairs of groups to compare, such as `[young, older]`; all pairs when omitted."
     )
     equivalence_margin: float = Field(
-        0.1,
-        gt=0,
-        lt=1,
-        description="Margin of the equivalence tests, as a share of the largest gap that a space can show.",
+        0.1, gt=0, lt=1, description="Margin of the equivalence tests: of a share, and relative to the largest gap."
     )
     interval_width: float = Field(
         0.02,

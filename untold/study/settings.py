@@ -101,6 +101,7 @@ def share_settings(plan: GeneratedPlan) -> Settings:
         "space": f"{plan.texts[0]}_image" if plan.predictor else None,
         "shared_noise": plan.shared_noise,
         "resampling": resampling(plan),
+        "margin": plan.study.inference.equivalence_margin,
     }
 
 
