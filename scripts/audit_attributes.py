@@ -46,7 +46,7 @@ def judge(table: pd.DataFrame, labels: tuple[str, str], settings: Settings) -> d
     probability = table["probability"].to_numpy()
     predicted = np.where(probability >= 0.5, labels[1], labels[0])
     groups = table[[name for name in settings.groups if name in table]]
-    summary = audit.summary(truth, probability, seed=settings.seed)
+    summary = audit.summary(truth, probability, seed=settings.seed, confidence=settings.confidence)
     curve, error = audit.calibration(truth, probability, confidence=settings.confidence)
     ece = pd.DataFrame(
         {"statistic": ["expected_calibration_error"], "n": [len(truth)], "estimate": [error], "note": [""]}

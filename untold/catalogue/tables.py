@@ -1415,6 +1415,7 @@ AUDIT = (
             N_IMAGES,
             Column("estimate", "share", description="difference between the highest and the lowest group"),
             *("low", "high"),
+            Column("chance", "share", description="mean difference between random groups of the same sizes"),
             Column(
                 "p",
                 "probability",
@@ -1435,6 +1436,7 @@ AUDIT = (
                 STATISTIC,
                 N,
                 Shown("Difference (interval)", "measured", "estimate"),
+                Shown("By chance", "share", "chance"),
                 Shown("p (permuted groups)", "p", "p"),
                 Shown("Lowest", "words", "low_group"),
                 Shown("Highest", "words", "high_group"),
@@ -1471,6 +1473,10 @@ AUDIT = (
             ),
             N_IMAGES,
             Column("estimate", "as the statistic", description="point estimate"),
+            Column(
+                "low", "as the statistic", description="lower end of the interval; only cross-validated scores have one"
+            ),
+            Column("high", "as the statistic", description="upper end of the interval"),
             "note",
         ),
         description="classifier and statistic",
@@ -1478,7 +1484,7 @@ AUDIT = (
         page=Page(
             "summary",
             "Accuracy, thresholds and predicted shares",
-            (CLASSIFIER, STATISTIC, N, Shown("Value", "number", "estimate")),
+            (CLASSIFIER, STATISTIC, N, Shown("Value (interval)", "measured", "estimate")),
             open=True,
         ),
     ),

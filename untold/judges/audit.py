@@ -99,36 +99,63 @@ def best_threshold(truth: np.ndarray, probability: np.ndarray) -> pd.Series:
 
 
 def nested_threshold(
-    truth: np.ndarray, probability: np.ndarray, *, seed: int, folds: int = 5
+    truth: np.ndarray,
+    probability: np.ndarray,
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    folds: int = 5,
+    splits: int = 10,
+    resamples: int = 1000,
 ) -> tuple[pd.DataFrame, str]:
-    """Cross-validated scores of the optimal threshold.
+    """Cross-validated scores of the optimal threshold, with bootstrap intervals over images.
 
-    Each fold is scored with the optimum of the other folds; counts are pooled over folds.
+    Each fold is scored with the optimum of the other folds; counts are pooled over folds. One split into folds moves
+    the score as much as the optimism that it corrects, so it is repeated and averaged.
 
     Returns
     -------
     DataFrame
-        One row per fold (``fold, threshold, n, macro_f, accuracy``) and one pooled (``fold`` "all", the
-        mean threshold). Empty with a note if a class has fewer images than folds.
+        Indexed by ``macro_f, threshold, accuracy``: ``estimate, low, high``; the threshold has no interval.
+        Empty with a note if a class has fewer images than folds.
     """
     truth, probability = np.asarray(truth, dtype=bool), np.asarray(probability)
-    columns = ["fold", "threshold", "n", "macro_f", "accuracy"]
+    columns = ["estimate", "low", "high"]
     smallest = int(min(truth.sum(), (~truth).sum()))
     if smallest < folds:
-        return pd.DataFrame(columns=columns), f"the smaller class has {smallest} images, fewer than {folds} folds"
-    predicted = np.zeros(len(truth))
-    rows = []
-    for fold, (train, test) in enumerate(StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth)):
-        threshold = best_threshold(truth[train], probability[train])["threshold"]
-        predicted[test] = probability[test] >= threshold
-        score = _scores(truth[test], probability[test], np.array([threshold])).iloc[0]
-        rows.append((str(fold + 1), threshold, len(test), score["macro_f"], score["accuracy"]))
-    pooled = _scores(truth, predicted, np.array([0.5])).iloc[0]
-    rows.append(("all", np.mean([row[1] for row in rows]), len(truth), pooled["macro_f"], pooled["accuracy"]))
-    return pd.DataFrame(rows, columns=columns), ""
+        note = f"the smaller class has {smallest} images, fewer than {folds} folds"
+        return pd.DataFrame(np.nan, ["macro_f", "threshold", "accuracy"], columns), note
+    predicted, thresholds = np.zeros((splits, len(truth)), dtype=bool), []
+    for split in range(splits):
+        cross = StratifiedKFold(folds, shuffle=True, random_state=(seed + split) % 2**32)
+        for train, test in cross.split(truth, truth):
+            thresholds.append(best_threshold(truth[train], probability[train])["threshold"])
+            predicted[split, test] = probability[test] >= thresholds[-1]
+    # Of each image and split: 0 to 3 for (truth, predicted) = 00, 01, 10, 11.
+    outcome = 2 * truth + predicted
+    scores = _resampled_scores(outcome, np.ones((1, len(truth))))
+    rng = np.random.default_rng(seed)
+    block = max(1, 4_000_000 // len(truth))
+    drawn = np.concatenate(
+        [
+            _resampled_scores(outcome, rng.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), size))
+            for size in np.diff([*range(0, resamples, block), resamples])
+        ]
+    )
+    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    table = pd.DataFrame({"estimate": scores[0], "low": low, "high": high}, index=["macro_f", "accuracy"])
+    table.loc["threshold"] = [np.mean(thresholds), np.nan, np.nan]
+    return table, ""
 
 
-def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.DataFrame:
+def _resampled_scores(outcome: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Macro F and accuracy, averaged over splits, for each row of weights of the images: (B, 2)."""
+    counts = np.stack([weights @ (outcome == kind).T.astype(np.float32) for kind in range(4)])
+    tn, fp, fn, tp = counts
+    return np.stack([_macro_f(tp, fp, fn, tn).mean(1), ((tp + tn) / counts.sum(0)).mean(1)], axis=1)
+
+
+def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int, confidence: float = 0.95) -> pd.DataFrame:
     """The statistics published for a keyword pair, and their unbiased counterparts.
 
     Parameters
@@ -141,21 +168,22 @@ def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.Data
     Returns
     -------
     DataFrame
-        ``statistic, n, estimate, note`` with predicted_male (at 0.5), true_male, macro_f_best,
+        ``statistic, n, estimate, low, high, note`` with predicted_male (at 0.5), true_male, macro_f_best,
         threshold_best, accuracy_best (of the sweep), macro_f_at_0.5, accuracy_at_0.5, macro_f_optimum,
         threshold_optimum, accuracy_optimum (exact), macro_f_nested, accuracy_nested, threshold_nested
-        (cross-validated).
+        (cross-validated; only these have intervals, because the others are chosen on the images they are scored on or
+        shown with theirs elsewhere).
     """
     if len(truth) == 0:
         return pd.DataFrame(
-            [("true_male", 0, np.nan, "no labelled images")], columns=["statistic", "n", "estimate", "note"]
+            [("true_male", 0, np.nan, np.nan, np.nan, "no labelled images")],
+            columns=["statistic", "n", "estimate", "low", "high", "note"],
         )
     grid = sweep(truth, probability)
     best = grid.iloc[grid["macro_f"].argmax()]
     half = sweep(truth, probability, [0.5]).iloc[0]
     optimum = best_threshold(truth, probability)
-    nested, note = nested_threshold(truth, probability, seed=seed)
-    pooled = nested.iloc[-1] if len(nested) else pd.Series(np.nan, index=nested.columns)
+    nested, note = nested_threshold(truth, probability, seed=seed, confidence=confidence)
     chosen = "threshold chosen on the images it is scored on: optimistic"
     rows = [
         ("predicted_male", 1 - half["predicted_share"], "at threshold 0.5"),
@@ -163,11 +191,12 @@ def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int) -> pd.Data
         *((f"{name}_best", best[name], chosen) for name in ("macro_f", "threshold", "accuracy")),
         *((f"{name}_at_0.5", half[name], "") for name in ("macro_f", "accuracy")),
         *((f"{name}_optimum", optimum[name], chosen) for name in ("macro_f", "threshold", "accuracy")),
-        *((f"{name}_nested", pooled[name], note) for name in ("macro_f", "threshold", "accuracy")),
     ]
     table = pd.DataFrame(rows, columns=["statistic", "estimate", "note"])
-    table.insert(1, "n", len(truth))
-    return table
+    validated = nested.rename_axis("statistic").reset_index().assign(note=note)
+    validated["statistic"] += "_nested"
+    table = pd.concat([table, validated], ignore_index=True).assign(n=len(truth))
+    return table[["statistic", "n", "estimate", "low", "high", "note"]]
 
 
 def beside_published(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -300,18 +329,20 @@ def gaps(
     minimum : int
         Groups with fewer images are left out, and the note names them.
     draws : int
-        Bootstraps within groups for the interval, and permutations for p.
+        Permutations for p and for what chance shows.
 
     Returns
     -------
     DataFrame
-        ``attribute, statistic, n, estimate, low, high, p, low_group, high_group, note``; the groups at the two ends.
+        ``attribute, statistic, n, estimate, low, high, chance, p, low_group, high_group, note``; the groups at the two
+        ends.
         worst_group_gap: highest minus lowest error rate. demographic_parity_difference: of the predicted
         positive share. equalized_odds_difference: the larger of the differences in true and false positive rate
         (fairlearn's ``worst_case``; Hardt, Price, Srebro 2016). The highest of many noisy rates minus the lowest is
-        above 0 by chance alone, and so is its interval: ``p`` is the probability that random groups of the same sizes
-        (and truths, for equalized odds) are at least as far apart. An attribute whose groups have one truth each, such
-        as the predicted attribute itself, has only the first.
+        above 0 by chance alone: ``chance`` is its mean in random groups of the same sizes (and truths, for equalized
+        odds), and ``p`` the probability that those are at least as far apart. The interval is from simultaneous Wilson
+        intervals of all rates, so it holds the true difference however many groups there are. An attribute whose
+        groups have one truth each, such as the predicted attribute itself, has only the first.
     """
     truth, predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)
     outcome = 2 * truth + predicted
@@ -329,7 +360,7 @@ def gaps(
         lacking = rates.index[rates[["hit", "alarm"]].isna().any(axis=1)]
         unknown = f"no true or no false images in: {', '.join(lacking)}" if len(lacking) else ""
         spreads = _spreads(cells)
-        resampled = _spreads(rng.multinomial(cells.sum(1), cells / cells.sum(1, keepdims=True), (draws, len(names))))
+        limits = _limits(cells, confidence)
         chance = _by_chance(cells, draws, rng)
         # Groups of one truth each are the target itself: even a perfect classifier selects them differently.
         itself = bool(len(cells)) and not ((cells[:, :2].sum(1) > 0) & (cells[:, 2:].sum(1) > 0)).any()
@@ -337,12 +368,25 @@ def gaps(
             if itself and statistic != "worst_group_gap":
                 continue
             estimate, known = float(spreads[statistic]), rates[column].dropna()
-            low, high, p = _significance(estimate, resampled[statistic], chance[statistic], confidence)
+            low, high = limits[statistic]
+            expected, p = _significance(estimate, chance[statistic])
             ends = (known.idxmin(), known.idxmax()) if len(known) else ("", "")
             alone = "fewer than two groups to compare" if np.isnan(estimate) else ""
             note = "; ".join(filter(None, [left_out, alone, unknown if statistic == ODDS else ""]))
-            rows.append((attribute, statistic, int(cells.sum()), estimate, low, high, p, *ends, note))
-    columns = ["attribute", "statistic", "n", "estimate", "low", "high", "p", "low_group", "high_group", "note"]
+            rows.append((attribute, statistic, int(cells.sum()), estimate, low, high, expected, p, *ends, note))
+    columns = [
+        "attribute",
+        "statistic",
+        "n",
+        "estimate",
+        "low",
+        "high",
+        "chance",
+        "p",
+        "low_group",
+        "high_group",
+        "note",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -374,14 +418,38 @@ def _by_chance(cells: np.ndarray, draws: int, rng: np.random.Generator) -> dict[
     return spreads | {ODDS: _spreads(_shuffled(cells, [[0, 1], [2, 3]], draws, rng))[ODDS]}
 
 
-def _significance(
-    estimate: float, resampled: np.ndarray, chance: np.ndarray, confidence: float
-) -> tuple[float, float, float]:
-    """Percentile interval of a spread over its resamples, and the probability of one as large by chance."""
+def _limits(cells: np.ndarray, confidence: float) -> dict[str, tuple[float, float]]:
+    """Interval of each spread, from Wilson intervals that hold all rates of the groups at once (Sidak 1967).
+
+    The highest true rate minus the lowest is at least the highest lower limit minus the lowest upper limit, and at most
+    the highest upper limit minus the lowest lower limit.
+    """
+    tn, fp, fn, tp = cells.T
+    counted = {
+        "wrong": (fp + fn, cells.sum(1)),
+        "selected": (fp + tp, cells.sum(1)),
+        "hit": (tp, tp + fn),
+        "alarm": (fp, fp + tn),
+    }
+
+    def ends(columns: Sequence[str]) -> tuple[float, float]:
+        family = sum(int((counted[column][1] > 0).sum()) for column in columns)
+        each = confidence ** (1 / max(family, 1))
+        pairs = []
+        for column in columns:
+            first, last = (limit[counted[column][1] > 0] for limit in wilson(*counted[column], each))
+            if len(first) > 1:
+                pairs.append((max(0.0, first.max() - last.min()), last.max() - first.min()))
+        return tuple(np.max(pairs, axis=0)) if pairs else (np.nan, np.nan)
+
+    return {statistic: ends([column]) for statistic, column in GAPS.items()} | {ODDS: ends(["hit", "alarm"])}
+
+
+def _significance(estimate: float, chance: np.ndarray) -> tuple[float, float]:
+    """Mean spread by chance, and the probability of one at least as large."""
     if np.isnan(estimate):
-        return np.nan, np.nan, np.nan
-    low, high = np.nanquantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return low, high, (np.sum(chance >= estimate - 1e-12) + 1) / (len(chance) + 1)
+        return np.nan, np.nan
+    return float(np.nanmean(chance)), (np.sum(chance >= estimate - 1e-12) + 1) / (len(chance) + 1)
 
 
 def _shuffled(cells: np.ndarray, strata: list[list[int]], draws: int, rng: np.random.Generator) -> np.ndarray:
