@@ -1,6 +1,6 @@
 """Images of the generated datasets, in a store whose keys cover everything that determines the pixels."""
 
-from untold.study.settings import drawing_sources, synthesis_settings
+from untold.study.settings import drawing_sources, reading_settings, synthesis_settings
 
 
 rule synthesise:
@@ -33,6 +33,43 @@ rule synthesise:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.synthesise '
         f"--settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
         "--images {output.images} --latents {output.latents} --provenance {output.provenance} &> {log}"
+
+
+rule read_denoiser:
+    input:
+        prompts=all_shards("prompts"),
+        weights=lambda wildcards: weights(STUDY.models[PLAN.generated[wildcards.dataset].settings.model].source),
+    output:
+        tables=stage_tables("read_denoiser"),
+    log:
+        "<logs>/read_denoiser/{dataset}.log",
+    benchmark:
+        "<benchmarks>/read_denoiser/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=alternatives(PLAN.generated),
+    conda:
+        CONDA
+    threads: MODEL_THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=scaled_by_attempt(12000),
+        runtime=scaled_by_attempt(240),
+    params:
+        settings=as_json(lambda wildcards: reading_settings(PLAN.generated[wildcards.dataset])),
+        code=code("read_denoiser"),
+    message:
+        "Read the shares of {wildcards.dataset} from the denoiser"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.read_denoiser '
+        f"--settings {{params.settings:q}} --prompts {{input.prompts}} --store {RESULTS}/store "
+        "--tables {output.tables} &> {log}"
+
+
+# Before any image is made.
+rule readout:
+    input:
+        [f"{RESULTS}/tables/{name}-readout.csv" for name in PLAN.generated],
+    localrule: True
 
 
 # Without outputs, so that it runs whenever it is asked for.

@@ -33,6 +33,7 @@ WHEN = {
     "generated": "",
     "planted": " Only if a bias was planted.",
     "depicted": " Only if the bias was planted in the miniature world, whose oracle knows what images depict.",
+    "readout": " Only with `readout`, or by `snakemake readout`.",
     "audited": " Only if there are labels to compare a classifier with.",
     "captioned": " Only if images have captions.",
     "published": " Only for keyword pairs with published results.",

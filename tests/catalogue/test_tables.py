@@ -12,7 +12,7 @@ from untold.data.check import problems
 from untold.data.csv import read_csvs
 
 PEOPLE = Scope(
-    frozenset({"generated", "several spaces"}),
+    frozenset({"generated", "readout", "several spaces"}),
     ["clip_image", "dino", "resnet50", "clip_text", "latents"],
     ["clip_image", "dino", "resnet50", "latents"],
     ["clip"],

@@ -198,8 +198,13 @@ def test_sampler_settings(study, change):
     study.change(lambda config: config["datasets"]["people"]["synthesis"].update(change))
     planned = study.planned()
     assert planned["synthesise"] == SYNTHESIS
-    assert "write_prompts" not in planned and "embed_prompts" not in planned
+    assert not {"write_prompts", "embed_prompts", "read_denoiser"} & set(planned)
     assert planned["embed_images"] == 4  # faces are kept
+
+
+def test_noises_of_the_readout(study):
+    study.change(lambda config: config["datasets"]["people"]["readout"].update(noises=5))
+    assert names(study.planned()) == {"read_denoiser", "write_report"}
 
 
 def test_template(study):
@@ -273,7 +278,7 @@ def test_code_of_clusters_edited(study):
 
 
 def test_code_of_the_page_edited(study):
-    edit(study, "untold/study/schema_report.py", "title: Text = Field(", "title: Text = Field(max_length=500, ")
+    edit(study, "untold/study/schema_report.py", 'look like?", ', 'look like?", max_length=500, ')
     assert names(study.planned()) == {"write_report"}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Per = Literal["dataset", "space", "image space", "first image space", "text encoder", "studies"]
-Trait = Literal["generated", "planted", "depicted", "audited", "captioned", "published", "several spaces"]
+Trait = Literal["generated", "planted", "depicted", "readout", "audited", "captioned", "published", "several spaces"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Scope:
     ----------
     traits : set of str
         ``generated`` (by a model), ``planted`` (its bias is known), ``depicted`` (an
-        oracle knows what its images show), ``audited`` (classifiers are compared with labels),
+        oracle knows what its images show), ``readout`` (shares are also read from the denoiser),
+        ``audited`` (classifiers are compared with labels),
         ``captioned``, ``published`` (there are published results for the same classifiers), ``several spaces`` (more
         than one space of images).
     spaces, image_spaces : sequence of str

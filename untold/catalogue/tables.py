@@ -14,6 +14,7 @@ Kind = Literal["words", "verbatim", "space", "other space", "contrast", "measure
 # Places on the page where tables are shown; `untold/report/templates/report.html.j2` defines where they are.
 Place = Literal[
     "shares",
+    "readout",
     "audit",
     "original",
     "findings",
@@ -847,6 +848,42 @@ SHARES = (
         description="judge, activity and group",
         requires="generated",
         quoted=True,
+    ),
+    Table(
+        "readout",
+        "read_denoiser",
+        ("activity_id", "group"),
+        (
+            *("dataset", AXIS, "activity_id", "group"),
+            Column("weight", "share", description="weight in the neutral prediction: for ranking, no level"),
+            Column(
+                "deviation", "share", description="standard error of the weight over noises; no interval of a share"
+            ),
+            Column("noises", "noises", description="number of noises that each prompt was read with"),
+            Column("r2", "share", description="part of neutral's way to the groups' mean that the weights explain"),
+            Column(
+                "distance",
+                "ratio",
+                description="distance of neutral from the mixture of the groups, relative to that of two groups",
+            ),
+            "note",
+        ),
+        description="activity and group: what the denoiser expects before an image is made",
+        requires="readout",
+        page=Page(
+            "readout",
+            "Weight of each group in what the denoiser expects of the neutral prompt",
+            (
+                Shown("Activity", "verbatim", "activity_id"),
+                GROUP,
+                Shown("Weight", "number", "weight"),
+                Shown("Standard error over noises", "number", "deviation"),
+                Shown("R²", "number", "r2"),
+                Shown("Distance", "number", "distance"),
+                Shown("Note", "words", "note"),
+            ),
+            searchable=True,
+        ),
     ),
     Table(
         "audit_error",

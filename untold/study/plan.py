@@ -262,6 +262,7 @@ class GeneratedPlan(DatasetPlan):
         has: dict[Trait, object] = {
             "generated": True,
             "planted": self.settings.planted,
+            "readout": self.settings.readout,
             "depicted": self.world_files and self.groups == list(AGES),
         }
         return {trait for trait, value in has.items() if value}

@@ -29,6 +29,12 @@ class GeneratedShards(Strict):
         return self
 
 
+class Readout(Strict):
+    """Shares read from the denoiser before an image is made (docs/method.md section 7a)."""
+
+    noises: int = Field(4, ge=1, le=1000, description="Noises that each prompt is read with.")
+
+
 class GeneratedDataset(Strict):
     """Images generated from prompts."""
 
@@ -51,6 +57,11 @@ class GeneratedDataset(Strict):
     encoders: Encoders = ENCODERS
     synthesis: Synthesis = Field(description="Sampler settings.")
     shards: GeneratedShards = Field(default_factory=GeneratedShards, description="Number of jobs.")
+    readout: Readout | None = Field(
+        None,
+        description="Also read the shares from the denoiser, for the page: one call per prompt and noise. "
+        "`snakemake readout` does so without an image, and without this key.",
+    )
     zero_shot: dict[Name, Annotated[list[Text], Field(min_length=1)]] | None = Field(
         None,
         description="Prompts that describe each group, for classifying images with CLIP (docs/method.md section 7).",

@@ -1,6 +1,6 @@
 """Configuration of the sampler."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -39,3 +39,10 @@ class Synthesis(Strict):
     batch_size: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None, description="Images per batch; null chooses it by free GPU memory. The last batch is padded."
     )
+
+    @property
+    def readout(self) -> Self:
+        """The settings of a readout: what its single, unguided step from pure noise depends on."""
+        profile = "reference" if self.profile == "reference" else "half"
+        alone = {"steps": 1, "guidance": 1.0, "scheduler": "model", "noise": "shared", "profile": profile}
+        return self.model_copy(update=alone)

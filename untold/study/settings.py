@@ -4,6 +4,7 @@ from typing import Any
 
 from untold.study.plan import DatasetPlan, FolderPlan, GeneratedPlan, Plan, identity
 from untold.study.rules import digests
+from untold.study.schema_datasets import Readout
 from untold.study.schema_models import Source
 
 Settings = dict[str, Any]
@@ -36,6 +37,21 @@ def synthesis_settings(plan: GeneratedPlan) -> Settings:
         "model": source.model_dump(exclude_none=True),
         "vae": vae and vae.model_dump(exclude_none=True),
         "identity": {"model": identity(source), "vae": vae and identity(vae)},
+        "variant": plan.study.models[plan.settings.model].variant,
+    }
+
+
+def reading_settings(plan: GeneratedPlan) -> Settings:
+    """Of read_denoiser. All activities start from the noise of their seed, which leaves their order as it is."""
+    source = plan.study.models[plan.settings.model].source
+    noises = (plan.settings.readout or Readout()).noises
+    return {
+        "dataset": plan.name,
+        "groups": plan.groups,
+        "seeds": [plan.settings.first_seed + number for number in range(noises)],
+        "synthesis": plan.settings.synthesis.readout.model_dump(),
+        "model": source.model_dump(exclude_none=True),
+        "identity": identity(source),
         "variant": plan.study.models[plan.settings.model].variant,
     }
 

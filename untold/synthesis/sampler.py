@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from untold.study.schema_synthesis import SCHEDULERS, Synthesis
 from untold.synthesis.requests import Request, Sample
 
 log = logging.getLogger(__name__)
+Computed = TypeVar("Computed")
 
 # A GPU gains little beyond this; a CPU saves only the overhead of the loop.
 LARGEST_BATCH = 16
@@ -130,6 +131,14 @@ def choose_threads(batch: int, available: int) -> int:
     while threads * 2 <= available and batch % (threads * 8) == 0:
         threads *= 2
     return threads
+
+
+class _FirstStep(Exception):
+    """Leaves a pipeline with what its denoiser predicted in the first step."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__("the first step is done")
+        self.output = output
 
 
 class Sampler:
@@ -465,6 +474,27 @@ class Sampler:
         MachineError
             If a single image does not fit into the memory of the GPU.
         """
+        return self._batches(requests, lambda batch: self._finish(self.latents(batch)))
+
+    def read(self, requests: Sequence[Request]) -> Iterator[np.ndarray]:
+        """What the denoiser predicts from pure noise, one batch at a time: one call of it, and no image.
+
+        Up to a factor and a term that depend on the noise alone, this is the mean of the latents that it would draw,
+        whether it predicts noise, velocity or flow. The sampler's settings have to be those of `Synthesis.readout`.
+
+        Yields
+        ------
+        ndarray of float32, shape (requests of the batch, numbers in the latents of an image)
+        """
+        scheduler = self.pipe.scheduler
+        if "timestep_spacing" in scheduler.config:
+            # So that the first step is the last one of the training, from noise without a trace of a picture.
+            self.pipe.scheduler = type(scheduler).from_config(scheduler.config, timestep_spacing="trailing")
+        return self._batches(requests, self._first_step)
+
+    def _batches(
+        self, requests: Sequence[Request], compute: Callable[[Sequence[Request]], Computed]
+    ) -> Iterator[Computed]:
         if not self._ready:
             self.prepare(requests)
         start = 0
@@ -472,13 +502,13 @@ class Sampler:
             batch = list(requests[start : start + self.batch_size])
             try:
                 with self._exact():
-                    samples = self._finish(self.latents(batch))
+                    computed = compute(batch)
             except Exception as error:
                 if (retreat := self._retreat(error)) is None:
                     raise
             else:
                 self._proven = True
-                yield samples
+                yield computed
                 start += len(batch)
                 continue
             # Not inside the clause, where the error still holds the memory of what failed.
@@ -492,6 +522,43 @@ class Sampler:
         Each image has its own CPU generator, so its noise depends only on its seed. The batch is padded to its fixed
         size, so rounding does not depend on the number of neighbours (docs/performance.md, "SDXL").
         """
+        latents = self._call(batch)
+        if latents.ndim == 3:  # FLUX packs 2 x 2 latents into a token
+            latents = self.pipe._unpack_latents(
+                latents, self.settings.height, self.settings.width, self.pipe.vae_scale_factor
+            )
+        if (found := tuple(latents.shape[1:])) != self._shape:
+            raise ValueError(
+                f"{type(self.pipe).__name__} made latents of shape {found} where {self._shape} belong to "
+                f"{self.settings.width} x {self.settings.height} pixels: choose another synthesis.width and height"
+            )
+        return latents[: len(batch)]
+
+    @torch.no_grad()
+    def _first_step(self, batch: Sequence[Request]) -> np.ndarray:
+        """The denoiser's output in its first call, one row per request."""
+
+        def stop(module: torch.nn.Module, arguments: tuple, output: tuple[Tensor, ...]) -> None:
+            raise _FirstStep(output[0])
+
+        hook = getattr(self.pipe, self._denoiser).register_forward_hook(stop)
+        try:
+            self._call(batch)
+        except _FirstStep as step:
+            predicted = step.output
+        finally:
+            hook.remove()
+        if len(predicted) != self.batch_size:
+            raise ValueError(
+                f"{type(self.pipe).__name__} calls its denoiser for {len(predicted)} pictures where {self.batch_size} "
+                "were asked for: it cannot be asked without guidance, so it has no readout"
+            )
+        if predicted.ndim == 4:
+            predicted = predicted[:, : self._shape[0]]  # some also predict a variance, in as many channels
+        return predicted[: len(batch)].flatten(1).float().cpu().numpy()
+
+    def _call(self, batch: Sequence[Request]) -> Tensor:
+        """Latents as the pipeline returns them, of a batch that is padded to its fixed size."""
         padded = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
         arguments = {
             "num_inference_steps": self.settings.steps,
@@ -513,17 +580,7 @@ class Sampler:
         else:
             arguments["prompt"] = [request.prompt for request in padded]
             arguments["negative_prompt"] = [request.negative for request in padded]
-        latents = self.pipe(**{name: value for name, value in arguments.items() if name in self._accepted})[0]
-        if latents.ndim == 3:  # FLUX packs 2 x 2 latents into a token
-            latents = self.pipe._unpack_latents(
-                latents, self.settings.height, self.settings.width, self.pipe.vae_scale_factor
-            )
-        if (found := tuple(latents.shape[1:])) != self._shape:
-            raise ValueError(
-                f"{type(self.pipe).__name__} made latents of shape {found} where {self._shape} belong to "
-                f"{self.settings.width} x {self.settings.height} pixels: choose another synthesis.width and height"
-            )
-        return latents[: len(batch)]
+        return self.pipe(**{name: value for name, value in arguments.items() if name in self._accepted})[0]
 
     def _finish(self, latents: Tensor) -> list[Sample]:
         """Decode, check the result on the device, and retry failed images once in float32."""
