@@ -164,6 +164,12 @@ def probes(wildcards):
     return {space: [f"{RESULTS}/{wildcards.dataset}/probes/{space}.parquet"] for space in spaces}
 
 
+def compared_shares(wildcards):
+    """The shares of a dataset, and of the one that is drawn without guidance."""
+    names = [wildcards.dataset, PLAN[wildcards.dataset].unguided]
+    return [f"{RESULTS}/tables/{name}-shares.csv" for name in names if name]
+
+
 def depicted_images(wildcards):
     """What the oracle says of the images, where the world is known."""
     known = "depicted" in PLAN[wildcards.dataset].traits

@@ -1,6 +1,7 @@
 """Shares of the groups among neutral images: the judges, what they find, and how wrong they are."""
 
 from untold.study.settings import (
+    calibration_settings,
     depiction_settings,
     probe_settings,
     recovery_settings,
@@ -65,6 +66,40 @@ rule estimate_shares:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.estimate_shares '
         "--settings {params.settings:q} --images {input.images} --predictions {input.predictions} "
         "--probes {params.probes} --tables {output.tables} &> {log}"
+
+
+rule calibrate_readout:
+    input:
+        images=all_shards("images"),
+        predictions=used_predictions,
+        probes=flat(probes),
+        readout="<results>/tables/{dataset}-readout.csv",
+        judges="<results>/tables/{dataset}-self_check.csv",
+        shares=compared_shares,
+    output:
+        tables=stage_tables("calibrate_readout"),
+    log:
+        "<logs>/calibrate_readout/{dataset}.log",
+    benchmark:
+        "<benchmarks>/calibrate_readout/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=alternatives(PLAN.generated),
+    conda:
+        CONDA
+    resources:
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
+    params:
+        settings=as_json(lambda wildcards: calibration_settings(PLAN.generated[wildcards.dataset])),
+        code=code("calibrate_readout"),
+        probes=by_name(probes),
+    message:
+        "Join counted shares of {wildcards.dataset} and the readout"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.calibrate_readout '
+        "--settings {params.settings:q} --images {input.images} --predictions {input.predictions} "
+        "--probes {params.probes} --readout {input.readout} --judges {input.judges} --shares {input.shares} "
+        "--tables {output.tables} &> {log}"
 
 
 rule depict:

@@ -18,7 +18,7 @@ from untold.statistics.resampling import Resampling
 AXIS = "group"  # the column of the manifest with the groups of the axis
 
 
-class Settings(BaseModel, frozen=True, extra="forbid"):
+class JudgeSettings(BaseModel, frozen=True, extra="forbid"):
     """Groups in order, the space of the zero-shot predictions, whether noise is shared, and parameters of intervals."""
 
     dataset: str
@@ -26,6 +26,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     space: str | None
     shared_noise: bool
     resampling: Resampling
+
+
+class Settings(JudgeSettings):
+    """And the difference of an overall share from equal ones that is too small to matter."""
+
     margin: float
 
 
@@ -43,7 +48,7 @@ def main(
 
 
 def read_judgements(
-    settings: Settings, pictures: pd.DataFrame, predictions: list[Path], probes: Mapping[str, list[Path]]
+    settings: JudgeSettings, pictures: pd.DataFrame, predictions: list[Path], probes: Mapping[str, list[Path]]
 ) -> tuple[dict[str, Judgement], dict[str, str], dict[str, float]]:
     """What every judge (``probe@dino``) says, why others say nothing, and what no group of a probe explains."""
     files = {f"zero_shot@{settings.space}": predictions} if predictions else {}

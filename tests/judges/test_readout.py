@@ -1,6 +1,7 @@
 """Test the shares that are read from a denoiser, on mixtures with known weights."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
@@ -8,10 +9,14 @@ from untold.judges.readout import (
     NO_DIFFERENCE,
     NO_MIXTURE,
     NOT_FINITE,
+    amplification,
     explained,
     nearest_mixture,
     readout,
 )
+from untold.statistics.resampling import Resampling
+
+RESAMPLING = Resampling(resamples=500, permutations=100, confidence=0.95, seed=1)
 
 
 def products(neutral, groups):
@@ -73,3 +78,33 @@ def test_the_deviation_is_that_of_the_mean_over_noises():
     assert first["deviation"].mean() == pytest.approx(first["weight"].std(), rel=0.1)
     alone = readout(["a"], ["x", "y"], products(neutral[:1, :1], groups[:1, :1]))
     assert alone["deviation"].isna().all() and alone["weight"].notna().all()
+
+
+def shares(values) -> pd.DataFrame:
+    return pd.DataFrame(values, index=[f"a{number}" for number in range(len(values))], columns=["x", "y"])
+
+
+@pytest.mark.parametrize("slope", [1.0, 1.6])
+def test_slopes_are_those_of_the_truth_although_shares_are_noisy(slope):
+    """Guidance moves shares away from the mean; the readout is shrunk; few images are drawn without guidance."""
+    rng, found, covered = np.random.default_rng(int(slope * 10)), [], []
+    for _ in range(60):
+        plain = rng.uniform(0.2, 0.8, 48)
+        guided = 0.5 + slope * (plain - 0.5)
+        drawn, other = (rng.binomial(6, values) / 6 for values in (guided, plain))
+        pairs = (np.column_stack([values, 1 - values]) for values in (drawn, 0.2 + 0.6 * plain, other))
+        drawn, weights, other = map(shares, pairs)
+        table = amplification(drawn, weights, {"plain": other}, RESAMPLING).set_index(["against", "group"])
+        found.append(table["slope"].to_numpy())
+        expected = np.repeat([slope / 0.6, slope], 3)
+        covered.append((table["low"] <= expected) & (expected <= table["high"]))
+    np.testing.assert_allclose(np.median(found, axis=0), expected, rtol=0.06)
+    assert np.mean(covered, axis=0).min() >= 0.88
+
+
+def test_few_activities_have_slopes_without_intervals():
+    values = np.linspace(0.2, 0.8, 6)
+    both = shares(np.column_stack([values, 1 - values]))
+    table = amplification(both * 2, both, {}, RESAMPLING)
+    np.testing.assert_allclose(table["slope"], 2)
+    assert table["low"].isna().all() and set(table["note"]) == {"fewer than 10 activities"}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.judges.test_shares import PERFECT, judge
 from tests.judges.worlds import MEANS, MODERATE, STRONG, World, simulate
@@ -180,6 +181,29 @@ def test_with_a_perfect_judge_shares_shrink_like_a_beta_binomial():
     error = table["shrunken"].to_numpy() - (counts + prior * mean) / (10 + prior)
     assert np.abs(error).max() < 0.03 and abs(error.mean()) < 0.002
     assert np.corrcoef(table["rank"], -counts)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("noise", "gain"), [(0.06, 0.75), (np.inf, 1.05)])
+def test_a_readout_halves_the_pictures_and_a_worthless_one_does_no_harm(noise, gain):
+    """Its levels are shrunk, as those of a denoiser are; level, slope and worth are learned from the pictures."""
+    world, rng = World(concentration=MODERATE, accuracy=0.95, seeds=8), np.random.default_rng(12)
+    errors, covered, ranked = np.empty((12, 2)), [], []
+    for number in range(12):
+        study = simulate(world, rng)
+        read = 0.2 * np.array([0.2, 0.5, 0.3]) + 0.7 * study.shares + rng.normal(0, 0.06, study.shares.shape)
+        read[3] = np.nan
+        if np.isinf(noise):
+            read = rng.dirichlet(np.ones(3), len(read))
+        for column, readout in enumerate((None, read)):
+            table = ranks(study.judgement, names(world), INVERSION, RESAMPLING, readout)
+            shrunken, low, high = (table[name].to_numpy().reshape(-1, 3) for name in ("shrunken", "low", "high"))
+            errors[number, column] = np.abs(shrunken - study.shares).mean()
+        covered.append((low <= study.shares) & (study.shares <= high))
+        order = stats.rankdata(-study.shares, axis=0)
+        first, last = (table[name].to_numpy().reshape(-1, 3) for name in ("rank_low", "rank_high"))
+        ranked.append((first <= order) & (order <= last))
+    assert errors[:, 1].mean() < gain * errors[:, 0].mean()
+    assert np.mean(covered) > 0.92 and np.mean(ranked) > 0.9
 
 
 def test_shrunken_shares_and_ranks_cover_and_err_less():

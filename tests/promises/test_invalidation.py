@@ -204,7 +204,7 @@ def test_sampler_settings(study, change):
 
 def test_noises_of_the_readout(study):
     study.change(lambda config: config["datasets"]["people"]["readout"].update(noises=5))
-    assert names(study.planned()) == {"read_denoiser", "write_report"}
+    assert names(study.planned()) == {"read_denoiser", "calibrate_readout"} | REPORT
 
 
 def test_template(study):

@@ -24,7 +24,7 @@ from untold.study.schema import Study, parse_study
 Path_ = tuple[str | int, ...]
 
 INFERENCE = {"measure_reference", "score_prompts", "infer", "locate_neutral"}
-RESAMPLING = INFERENCE | {"estimate_shares", "audit_shares", "recover_planted"}
+RESAMPLING = INFERENCE | {"estimate_shares", "calibrate_readout", "audit_shares", "recover_planted"}
 
 # Stages whose own settings change with a setting; the page shows every setting, so `write_report` is left out.
 # The first pattern that fits counts.
@@ -60,7 +60,8 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.people.first_seed": {"write_prompts", "read_denoiser"},
     "datasets.people.readout.*": {"read_denoiser"},
     "datasets.people.model": {"synthesise", "read_denoiser"},
-    "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer", "estimate_shares"},
+    "datasets.people.synthesis.noise": {"write_prompts", "synthesise", "infer", "estimate_shares"}
+    | {"calibrate_readout"},
     **{f"datasets.people.synthesis.{key}": {"synthesise"} for key in ("steps", "guidance", "scheduler")},
     "datasets.people.synthesis.*": {"synthesise", "read_denoiser"},
     # The world is no longer known whose shares were planted.

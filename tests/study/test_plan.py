@@ -287,8 +287,8 @@ def test_what_a_generated_dataset_has(values):
     assert people.picture_spaces == ["clip_image", "dino", "resnet50", "latents"]
     assert people.texts == people.scored == ["clip"] and people.predictor == "clip"
     assert people.classifiers == {"group": {"group": values["datasets"]["people"]["zero_shot"]}}
-    assert people.traits == {"generated"} and people.planted_files == []
-    assert people.scope.traits == {"generated", "several spaces"}
+    assert people.traits == {"generated", "readout"} and people.planted_files == []
+    assert people.scope.traits == {"generated", "readout", "several spaces"}
     assert people.shards("images") == people.shards("prompts") == people.shards("latents") == list(people.synthesis)
     assert people.shards("embeddings/clip") == people.shards("rejects") == people.embedding_shards
 
@@ -298,7 +298,7 @@ def test_a_generated_dataset_without_classifier_and_with_a_planted_bias(values):
     values["datasets"]["people"]["planted"] = "resources/miniature/world.csv"
     people = plan(values)["people"]
     assert people.classifiers == {} and people.predictor is None
-    assert people.traits == {"generated", "planted", "depicted"} and people.planted_files == [
+    assert people.traits == {"generated", "planted", "depicted", "readout"} and people.planted_files == [
         "resources/miniature/world.csv"
     ]
 
@@ -369,3 +369,15 @@ def test_labels_by_file_name_depend_on_every_name(values, tmp_path):
     faces["open_images"] = {"labels": table, "descriptions": names, "min_images": 2}
     published = plan(values)["faces"]
     assert published.label_files == [table, names] and published.names
+
+
+def test_the_unguided_dataset_differs_in_its_guidance_only(values):
+    people = values["datasets"]["people"]
+    people["synthesis"]["guidance"] = 4.0
+    plain = copy.deepcopy(people)
+    plain["synthesis"]["guidance"] = 1.0
+    other = copy.deepcopy(plain)
+    other["synthesis"]["steps"] += 1
+    values["datasets"] |= {"other": other, "plain": plain}
+    found = {name: made.unguided for name, made in plan(values).generated.items()}
+    assert found == {"people": "plain", "other": None, "plain": None}

@@ -9,6 +9,7 @@ from untold.catalogue.scope import Per, Scope, Trait
 Place = Literal[
     "answer",
     "shares",
+    "readout",
     "audit",
     "findings",
     "categories",
@@ -72,6 +73,17 @@ FIGURES = {
             "neutral images, shrunken towards the mean of all activities because each has few images.",
             "Stacked bars of the shares of the groups in the activities at both ends of the ranking; all activities "
             "are in the table of ranks.",
+        ),
+        Figure(
+            "readout",
+            ("readout", "readout_shares", "self_check"),
+            "readout",
+            "What the denoiser expects of each activity before an image is made, and its share from images and readout "
+            "together, by the judge that leads. Points on a line steeper than the diagonal: levels of the readout are "
+            "pulled towards the middle, or guidance amplifies.",
+            "Scatter plots of the share against the weight in the readout of each activity, with one panel per group; "
+            "the numbers are in the tables below.",
+            requires="readout",
         ),
         Figure(
             "audit_error",

@@ -685,6 +685,13 @@ JUDGE_KEY = ("dataset", "axis", "judge", "space")
 UNADJUSTED = Column("p", "probability", description="p-value, not adjusted for the number of groups")
 SHOWN_JUDGE = (Shown("Judge", "words", "judge"), SPACE)
 
+RANKED = (
+    *("low", "high"),
+    Column("rank", "1", description="rank of the activity by this share; 1 has the largest"),
+    Column("rank_low", "1", description="lower end of the interval of the rank"),
+    Column("rank_high", "1", description="upper end of the interval of the rank"),
+)
+
 SHARES = (
     Table(
         "shares",
@@ -840,10 +847,7 @@ SHARES = (
         (
             *(*BY_JUDGE, "activity_id", "group"),
             Column("shrunken", "share", description="share of the group, shrunken towards the mean of all activities"),
-            *("low", "high"),
-            Column("rank", "1", description="rank of the activity by this share; 1 has the largest"),
-            Column("rank_low", "1", description="lower end of the interval of the rank"),
-            Column("rank_high", "1", description="upper end of the interval of the rank"),
+            *RANKED,
         ),
         description="judge, activity and group",
         requires="generated",
@@ -883,6 +887,62 @@ SHARES = (
                 Shown("Note", "words", "note"),
             ),
             searchable=True,
+        ),
+    ),
+    Table(
+        "readout_shares",
+        "calibrate_readout",
+        (*JUDGE_KEY, "activity_id", "group"),
+        (
+            *(*BY_JUDGE, "activity_id", "group"),
+            Column(
+                "shrunken",
+                "share",
+                description="share of the group, shrunken towards a line in the weights of the readout",
+            ),
+            *RANKED,
+        ),
+        description="judge that passes its self-check, activity and group: shares from images and readout together",
+        requires="readout",
+        page=Page(
+            "readout",
+            "Shares of activities from images and readout together",
+            (
+                *SHOWN_JUDGE,
+                Shown("Activity", "verbatim", "activity_id"),
+                GROUP,
+                Shown("Share (interval)", "share", "shrunken"),
+                Shown("Rank (interval)", "measured", "rank", "rank_low", "rank_high"),
+            ),
+            searchable=True,
+        ),
+    ),
+    Table(
+        "amplification",
+        "calibrate_readout",
+        (*JUDGE_KEY, "against", "group"),
+        (
+            *BY_JUDGE,
+            Column("against", "", description="`readout`, or the dataset that differs only in having no guidance"),
+            Column("group", "", description="a group of the axis; `all groups` for all together"),
+            Column(
+                "slope", "ratio", description="how much more the shares of activities differ than those it is against"
+            ),
+            *("low", "high", "n", "note"),
+        ),
+        description="judge that passes its self-check, what it is against, and group",
+        requires="readout",
+        page=Page(
+            "readout",
+            "Amplification: how much more activities differ in the images than before guidance",
+            (
+                *SHOWN_JUDGE,
+                Shown("Against", "verbatim", "against"),
+                GROUP,
+                N,
+                Shown("Slope (interval)", "measured", "slope"),
+            ),
+            open=True,
         ),
     ),
     Table(

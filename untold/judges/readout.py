@@ -4,11 +4,14 @@ At pure noise the best denoiser predicts a mean, so that its prediction for the 
 the groups, weighted by their shares. In shapes, A is the number of activities, K of noises and G of groups.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
+
+from untold.judges.stereotype import ALL_GROUPS
+from untold.statistics.resampling import FEW, Resampling
 
 # Squared distance of the groups' predictions from each other, relative to that from neutral, which is only rounding.
 ROUNDING = 1e-6
@@ -17,6 +20,7 @@ FAR = 0.5
 NOT_FINITE = "the predictions are not finite"
 NO_DIFFERENCE = "the groups do not differ"
 NO_MIXTURE = "neutral is not a mixture of the groups"
+READOUT = "readout"  # what slopes are against, beside datasets
 
 
 def nearest_mixture(products: np.ndarray) -> np.ndarray:
@@ -99,3 +103,57 @@ def readout(activities: Sequence[str], groups: Sequence[str], products: np.ndarr
         noises=noises,
         **{name: np.repeat(values, size) for name, values in each.items()},
     )
+
+
+def amplification(
+    shares: pd.DataFrame, weights: pd.DataFrame, unguided: Mapping[str, pd.DataFrame], resampling: Resampling
+) -> pd.DataFrame:
+    """How much more activities differ in what is drawn than in what the denoiser expects, as slopes.
+
+    Parameters
+    ----------
+    shares, weights : DataFrame of shape (A, G)
+        Shares of the groups in the images, and their weights in the readout, by activity.
+    unguided : mapping of str to DataFrame of shape (A, G)
+        Shares in the images of datasets that differ from this one only in having no guidance.
+    resampling : Resampling
+        Of the activities.
+
+    Returns
+    -------
+    DataFrame
+        against (``readout`` or a dataset), group (and ``all groups`` together), slope, low, high (percentiles over
+        resampled activities), n (activities), note (why there is no interval).
+
+    Notes
+    -----
+    A regression on the shares of few images would be too flat, because these are noisy. The slope on another dataset is
+    therefore the slope on the readout divided by that of the other dataset: the readout is an instrument (Wald 1940).
+
+    References
+    ----------
+    docs/method.md section 7a.
+    """
+    groups = list(weights.columns)
+    tail = (1 - resampling.confidence) / 2
+    tables = []
+    for against, below in {READOUT: weights, **unguided}.items():
+        joined = pd.concat([shares[groups], below[groups], weights], axis=1, keys=range(3)).dropna()
+        n, few = len(joined), len(joined) < FEW
+        drawn, less, expected = (joined[part].to_numpy(float) for part in range(3))
+        resamples = [] if few else [counts for _, counts in resampling.weights(n)]
+        once = np.concatenate([np.ones((1, n)), *resamples]) / max(n, 1)
+        above, under = (_covariances(once, values, expected) for values in (drawn, less))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slopes = above / under
+        low, high = np.full((2, len(groups) + 1), np.nan) if few else np.quantile(slopes[1:], [tail, 1 - tail], axis=0)
+        note = f"fewer than {FEW} activities" if few else ""
+        columns = {"against": against, "group": [*groups, ALL_GROUPS], "slope": slopes[0], "low": low, "high": high}
+        tables.append(pd.DataFrame({**columns, "n": n, "note": note}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _covariances(once: np.ndarray, values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Covariances of columns (A, G) in each resample (D, A), and their sum: (D, G + 1)."""
+    each = once @ (values * others) - (once @ values) * (once @ others)
+    return np.column_stack([each, each.sum(1)])

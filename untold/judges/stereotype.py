@@ -287,6 +287,47 @@ def _deviation_limits(
     )
 
 
+def _prior(
+    shares: np.ndarray,
+    excess: np.ndarray,
+    drawn: np.ndarray,
+    resampled: np.ndarray,
+    readout: np.ndarray | None,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the prior of each activity's share in every resample of the activities: (D, A).
+
+    Parameters
+    ----------
+    shares : ndarray of shape (A,)
+    excess : ndarray of shape (A drawn,)
+        Squared deviations beyond chance.
+    drawn : boolean ndarray of shape (A,)
+        Activities with pictures.
+    resampled : ndarray of shape (D, A drawn)
+        Weights of the activities, which add up to 1.
+    readout : ndarray of shape (A,), optional
+    """
+    level, between = resampled @ shares[drawn], resampled @ excess
+    mean = np.repeat(level[:, None], len(shares), 1)
+    if readout is not None and np.isfinite(readout[drawn]).any():
+        readout = np.where(np.isfinite(readout), readout, np.nanmean(readout[drawn]))
+        x = readout - (resampled @ readout[drawn])[:, None]
+        spread = (resampled * x[:, drawn] ** 2).sum(1)
+        slope = (resampled * x[:, drawn]) @ shares[drawn] / np.maximum(spread, 1e-12)
+        mean = mean + slope[:, None] * x
+        left = (resampled * (shares[drawn] - mean[:, drawn]) ** 2).sum(1)
+        # What the line explains, less what a line through chance would.
+        between = between - slope**2 * spread + left / max(drawn.sum() - 2, 1)
+        # A variance that seems negative may still be positive: without this, shares would lie on the line for certain.
+        centre, error = between.mean(), between.std() + 1e-12
+        between = centre + error * stats.truncnorm.ppf(rng.random(len(between)), -centre / error, np.inf)
+    mean = np.clip(mean, 1e-3, 1 - 1e-3)
+    most = mean * (1 - mean)
+    relative = np.clip(between / most[:, drawn].mean(1), 1e-4, 0.99)
+    return mean, relative[:, None] * most
+
+
 def _beta(mean: np.ndarray, concentration: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Parameters of the beta distribution."""
     return mean * concentration, (1 - mean) * concentration
@@ -322,7 +363,13 @@ def sampling_variance(inversion: Inversion) -> np.ndarray:
         return within / pictures[:, None] + judge
 
 
-def ranks(judgement: Judgement, activities: Sequence[str], estimator: str, resampling: Resampling) -> pd.DataFrame:
+def ranks(
+    judgement: Judgement,
+    activities: Sequence[str],
+    estimator: str,
+    resampling: Resampling,
+    readout: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Activities ranked by shrunken shares (empirical Bayes), with intervals of shares and ranks.
 
     Parameters
@@ -333,6 +380,9 @@ def ranks(judgement: Judgement, activities: Sequence[str], estimator: str, resam
         One of `untold.judges.shares.ESTIMATORS`.
     resampling : Resampling
         Of the activities, for the uncertainty of the prior.
+    readout : ndarray of shape (A, G), optional
+        What else is known of each activity's shares, on any scale: shares are shrunken towards a line in it, whose
+        level, slope and reliability are learned from the pictures. NaN where nothing is known.
 
     Returns
     -------
@@ -367,11 +417,12 @@ def ranks(judgement: Judgement, activities: Sequence[str], estimator: str, resam
     common = np.sqrt(possible(inversion.shares(drawn[None]))[0] ** 2 @ variance.confusion_variance)
     resampled = np.concatenate([weight for _, weight in resampling.weights(int(drawn.sum()))]) / drawn.sum()
     for group in range(k):
-        mean = np.clip(resampled @ shares[drawn, group], 1e-3, 1 - 1e-3)[:, None]
+        known = None if readout is None else readout[:, group]
+        mean, between = _prior(shares[:, group], excess[:, group], drawn, resampled, known, rng)
         most = mean * (1 - mean)
-        between = np.clip((resampled @ excess[:, group])[:, None], 1e-4 * most, 0.99 * most)
         prior = most / between - 1
-        worth = (most - between) / noise[:, group]
+        # Pictures vary as in the mean activity, or as in one with the expected share where there is more than one.
+        worth = (most - between) / (noise[:, group] * most / most[:, drawn].mean(1, keepdims=True))
         middle = np.clip((prior * mean + worth * shares[:, group]) / (prior + worth), 1e-4, 1 - 1e-4)
         posterior = rng.beta(*_beta(middle, prior + worth))
         order = (-posterior).argsort(1).argsort(1) + 1

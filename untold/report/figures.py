@@ -195,6 +195,35 @@ def stereotypes(ranks: pd.DataFrame, checks: pd.DataFrame, design: Design) -> Fi
     return figure
 
 
+@draws("readout")
+def readout(weights: pd.DataFrame, joined: pd.DataFrame, checks: pd.DataFrame, design: Design) -> Figure:
+    """Shares from images and readout against the weights in the readout, with one panel per group."""
+    leads = checks.loc[checks["leads"].astype(bool), ["judge", "space"]]
+    both = joined.merge(leads, on=["judge", "space"]).merge(weights, on=["activity_id", "group"])
+    both = both.dropna(subset=["weight", "shrunken"])
+    if both.empty:
+        return empty("no judge passes its check, or the groups do not differ")
+    columns = min(3, len(design.groups))
+    lines = -(-len(design.groups) // columns)
+    figure = Figure((WIDTH, 0.7 + 2.4 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, group in zip(grid.flat, design.groups, strict=False):
+        rows, colour = both[both["group"] == group], design.colour[group]
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8)
+        axes.vlines(rows["weight"], rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.35)
+        axes.plot(rows["weight"], rows["shrunken"], "o", color=colour, markersize=3.5)
+        axes.set_title(group, fontsize=8.5)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_aspect("equal")
+        axes.grid(False)
+    for axes in grid.flat[len(design.groups) :]:
+        axes.set_visible(False)
+    count = both["activity_id"].nunique()
+    figure.supxlabel(f"Weight in the readout\nn = {count} activities; vertical lines: intervals", fontsize=8)
+    figure.supylabel("Share of neutral images", fontsize=8)
+    return figure
+
+
 @draws("audit_error")
 def audit_error(errors: pd.DataFrame, design: Design) -> Figure:
     """Mean absolute error of judged shares by judge, with one marker per estimator."""

@@ -241,6 +241,21 @@ class GeneratedPlan(DatasetPlan):
         return self.settings.synthesis.noise == "shared"
 
     @property
+    def unguided(self) -> str | None:
+        """The dataset that differs from this one only in being drawn without guidance, if the study has one."""
+        own = self.settings.synthesis
+        if own.guidance <= 1:
+            return None
+        same = ("activities", "prompts", "model")
+        for name, other in self.study.datasets.items():
+            if not isinstance(other, GeneratedDataset) or other.synthesis.guidance > 1:
+                continue
+            alike = all(getattr(other, key) == getattr(self.settings, key) for key in same)
+            if alike and other.synthesis == own.model_copy(update={"guidance": other.synthesis.guidance}):
+                return name
+        return None
+
+    @property
     def original_rows(self) -> list[tuple[str, str, str, str]]:
         """Label, space, metric and difference from the published code of each row of the original study's table."""
         texts = [space for space in self.spaces if space not in self.picture_spaces]

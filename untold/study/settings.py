@@ -111,14 +111,23 @@ def probe_settings(plan: GeneratedPlan, space: str) -> Settings:
 
 def share_settings(plan: GeneratedPlan) -> Settings:
     """Of estimate_shares."""
+    return {**judge_settings(plan), "margin": plan.study.inference.equivalence_margin}
+
+
+def judge_settings(plan: GeneratedPlan) -> Settings:
+    """Of the jobs that read what the judges say."""
     return {
         "dataset": plan.name,
         "groups": plan.groups,
         "space": f"{plan.texts[0]}_image" if plan.predictor else None,
         "shared_noise": plan.shared_noise,
         "resampling": resampling(plan),
-        "margin": plan.study.inference.equivalence_margin,
     }
+
+
+def calibration_settings(plan: GeneratedPlan) -> Settings:
+    """Of calibrate_readout."""
+    return {**judge_settings(plan), "unguided": plan.unguided}
 
 
 def depiction_settings(plan: GeneratedPlan) -> Settings:
