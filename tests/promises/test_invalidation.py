@@ -112,7 +112,7 @@ def test_colours(study):
 
 def test_bootstrap_count(study):
     study.change(lambda config: config["inference"].update(resamples=300))
-    expected = {"measure_reference", "score_prompts", "estimate_shares", *BELOW_SIMILARITY}
+    expected = {"measure_reference", "score_prompts", "estimate_shares", "calibrate_readout", *BELOW_SIMILARITY}
     assert names(study.planned()) == expected
 
 
