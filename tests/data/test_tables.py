@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as nps
 
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import (
+    SEAL,
     array_size,
     column_names,
     count_rows,
@@ -132,6 +133,48 @@ def test_a_truncated_file_is_an_error_and_not_a_short_table(tmp_path):
             read(tmp_path / "x")
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "y")
+
+
+def _arrays(array: np.ndarray, column: str):
+    return lambda path: write_arrays(path, [f"{n:03d}" for n in range(len(array))], {column: array}, {"model": "m"})
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (lambda path: write_table(path, FRAME), read_table),
+        (lambda path: write_table(path, pd.concat([FRAME] * 1000)), read_table),
+        (_arrays(np.random.default_rng(0).normal(size=(90, 16)).astype(np.float32), "vector"), read_arrays),
+        (_arrays(np.random.default_rng(1).normal(size=(9, 4, 8, 8)).astype(np.float16), "latents"), read_metadata),
+        (
+            _arrays(np.random.default_rng(1).normal(size=(9, 4, 8, 8)).astype(np.float16), "latents"),
+            partial(read_arrays, column="latents"),
+        ),
+    ],
+)
+def test_no_flipped_bit_is_read_in_silence(tmp_path, write, read):
+    """Of 200 bits anywhere, and of every bit of the ending, which says where to look for the checksum."""
+    path = tmp_path / "x.parquet"
+    write(path)
+    intact = path.read_bytes()
+    drawn = np.random.default_rng(0).choice(8 * len(intact), 200, replace=False)
+    for bit in [*drawn.tolist(), *range(8 * len(intact) - 64, 8 * len(intact))]:
+        damaged = bytearray(intact)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        if SEAL in damaged:
+            with pytest.raises(ValueError, match=r"x\.parquet is damaged .* delete it"):
+                read(path)
+
+
+def test_files_of_other_programs_are_read(tmp_path):
+    FRAME.to_parquet(tmp_path / "x.parquet")
+    assert read_table(tmp_path / "x.parquet").equals(FRAME)
+
+
+def test_other_programs_read_ours(tmp_path):
+    write_table(tmp_path / "x.parquet", FRAME)
+    assert pd.read_parquet(tmp_path / "x.parquet").equals(FRAME)
 
 
 def test_a_column_that_is_not_there_is_not_damage(tmp_path):

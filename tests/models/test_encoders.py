@@ -14,7 +14,7 @@ from tests.tiny_encoders import save_clip, save_timm, tiny_clip, tiny_dino, tiny
 from untold.base.identity import file_digest
 from untold.images.decode import decode
 from untold.models import encoders
-from untold.models.encoders import fast_bfloat16, load_encoder, load_text_encoder, weights_digest
+from untold.models.encoders import cast, fast_bfloat16, load_encoder, load_text_encoder, weights_digest
 from untold.study.schema_encoders import OpenClip, Timm, Vae
 
 
@@ -316,6 +316,13 @@ def test_bfloat16_is_refused_where_it_is_slow(weights, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="set float32"):
         load_encoder(clip(weights / "clip").model_copy(update={"dtype": "bfloat16"}))
+
+
+def test_bfloat16_is_refused_by_a_gpu_that_emulates_it(monkeypatch):
+    monkeypatch.setattr("untold.models.encoders.device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    with pytest.raises(ValueError, match=r"capability below 8\.0.*set float32"):
+        cast(torch.nn.Linear(1, 1), "bfloat16")
 
 
 @pytest.mark.parametrize(

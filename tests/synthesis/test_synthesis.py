@@ -18,7 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from diffusers import DiffusionPipeline, EulerAncestralDiscreteScheduler, FluxPipeline, StableDiffusionXLPipeline
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    EulerAncestralDiscreteScheduler,
+    FluxPipeline,
+    StableDiffusionXLPipeline,
+)
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch._dynamo.testing import CompileCounter
@@ -249,6 +255,13 @@ def test_without_guidance_the_negative_prompt_does_nothing(sdxl):
     assert same(images[0], images[2])
 
 
+def test_an_empty_negative_prompt_changes_no_neighbour(sdxl, made):
+    """The pipeline reads an absent negative prompt as zeros; one empty text must not take those of its batch away."""
+    mixed = run(sdxl, [REQUESTS[0], REQUESTS[1]._replace(negative="")], batch_size=2)
+    assert same(mixed[0], made[0])
+    assert not same(mixed[1], made[1])
+
+
 def test_profiles_agree_on_a_cpu(sdxl, made):
     if sampler.device().type != "cpu":
         pytest.skip("on a GPU the fast profile computes in float16")
@@ -375,6 +388,16 @@ def test_latent_shapes(sdxl):
     assert sampler.latent_shape(config, 64, 96) == (4, 12, 8)
     with pytest.raises(ValueError, match="multiples of 8"):
         sampler.latent_shape(config, 60, 64)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [({}, torch.float32), ({"force_upcast": True}, torch.float32), ({"force_upcast": False}, torch.float16)],
+)
+def test_a_vae_that_does_not_say_that_it_fits_half_precision_decodes_in_float32(config, expected):
+    """An absent key means true, as it does to Diffusers' own ``AutoencoderKL``."""
+    assert sampler.decoder_type(config, torch.float16) == expected
+    assert AutoencoderKL(**config).config.force_upcast == (expected == torch.float32)
 
 
 # -- failures ---------------------------------------------------------------------------------------------------

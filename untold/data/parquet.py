@@ -1,7 +1,15 @@
-"""Parquet I/O: deterministic bytes, atomic writes (docs/design.md, "Data contracts")."""
+"""Parquet I/O: deterministic bytes, atomic writes, checked reads (docs/design.md, "Data contracts").
+
+A file that is written here is sealed: between its last page and its footer, where no reader of Parquet looks, lies a
+CRC-32 of all its other bytes. Checksums of pages, which Parquet knows, would leave the pages' headers and the footer
+unprotected, and those are half of a small file.
+"""
 
 import json
 import math
+import mmap
+import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +30,14 @@ ROW_GROUP = 8_192
 GROUP_NUMBERS = 2**24
 
 
+# What a seal begins with; its CRC-32 follows, in four bytes.
+SEAL = b"CRC-32 of all other bytes:"
+
+
+# Bytes that end every Parquet file: the length of the footer, in four bytes, and a magic number.
+ENDING = 8
+
+
 def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[str] = ()) -> None:
     """Write a table of plain columns, sorted by ``sort_by``."""
     if isinstance(table, pd.DataFrame):
@@ -30,6 +46,7 @@ def write_table(path: Path, table: pa.Table | pd.DataFrame, sort_by: Sequence[st
         table = table.sort_by([(column, "ascending") for column in sort_by])
     with atomic(path) as part:
         pq.write_table(table, part, compression="zstd", row_group_size=ROW_GROUP)
+        _seal(part)
 
 
 def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -> pd.DataFrame:
@@ -45,15 +62,44 @@ def read_table(paths: Path | Iterable[Path], columns: list[str] | None = None) -
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
+def _seal(path: Path) -> None:
+    """Put the checksum of a new file between its pages and its footer."""
+    with open(path, "r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            footer = _footer_start(data)
+            checksum, rest = zlib.crc32(data), data[footer:]
+        file.seek(footer)
+        file.write(SEAL + checksum.to_bytes(4, "little") + rest)
+
+
+def _check_seal(path: Path) -> None:
+    """Raise ``ArrowInvalid`` if any bit of a sealed file has changed; files by other programs have no seal."""
+    if os.path.getsize(path) < ENDING + len(SEAL) + 4:
+        return
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        footer = _footer_start(data)
+        start = footer - len(SEAL) - 4
+        if start < 0 or data[start : start + len(SEAL)] != SEAL:
+            return
+        with memoryview(data) as view, view[:start] as before, view[footer:] as after:
+            if zlib.crc32(after, zlib.crc32(before)) != int.from_bytes(data[footer - 4 : footer], "little"):
+                raise pa.ArrowInvalid("its checksum is that of other bytes")
+
+
+def _footer_start(data: bytes | mmap.mmap) -> int:
+    return len(data) - ENDING - int.from_bytes(data[-ENDING : 4 - ENDING], "little")
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Name the file that cannot be read as Parquet, and the remedy."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # errors of the system, such as a missing file or permission, do not mean that the file is damaged
-        raise ValueError(f"{path} is damaged ({error}); delete it, and the next run makes it again") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is damaged ({reason}); delete it, and the next run makes it again") from error
 
 
 def _schema(path: Path, columns: Sequence[str] = ()) -> pa.Schema:
@@ -70,6 +116,8 @@ def _schema(path: Path, columns: Sequence[str] = ()) -> pa.Schema:
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    with _readable(path):
+        _check_seal(path)
     _schema(path, columns or ())
     with _readable(path):
         return pq.read_table(path, columns=columns, partitioning=None, pre_buffer=False)
@@ -143,6 +191,7 @@ def write_arrays(path: Path, key: ArrayLike, arrays: Mapping[str, np.ndarray], m
             use_byte_stream_split=split,
             row_group_size=min(ROW_GROUP, max(1, GROUP_NUMBERS // width)),
         )
+        _seal(part)
 
 
 def _tensor(array: np.ndarray) -> pa.Array:
@@ -181,6 +230,8 @@ def read_arrays(paths: Path | Iterable[Path], column: str = "vector") -> tuple[n
 
 def read_metadata(path: Path) -> dict:
     """The metadata that ``write_arrays`` stored."""
+    with _readable(path):
+        _check_seal(path)
     metadata = _schema(path).metadata or {}
     if b"about" not in metadata:
         raise ValueError(
