@@ -51,12 +51,15 @@ except ConfigError as error:
 if workflow.is_main_process:
     for dataset in PLAN.folders.values():
         if labels := dataset.settings.labels:
-            from untold.images.labels import label_doubts  # only then, because it imports pandas
+            from untold.images.labels import LabelTable  # only then, because it imports pandas
 
-            files = list_images(find(dataset.settings.path))
+            folder = find(dataset.settings.path)
             classes = {column: names for column, names in dataset.audited.items() if column in labels.columns}
             try:
-                doubts = label_doubts(find(labels.file), labels.key, labels.wanted, classes, files)
+                table = LabelTable(
+                    find(labels.file), labels.key, labels.columns, labels.caption, folder, list_images(folder)
+                )
+                doubts = table.doubts(classes)
             except ValueError as error:
                 raise WorkflowError(f"{SOURCE}: datasets.{dataset.name}.labels: {error}") from None
             for doubt in doubts:

@@ -12,9 +12,11 @@ from untold.data.parquet import write_table
 from untold.images.age_bands import age_band
 from untold.images.folder import index
 from untold.images.labels import (
+    LabelTable,
     attach_labels,
-    labels_of,
+    captions_beside,
     open_images_labels,
+    subfolder_labels,
     utkface_labels,
 )
 from untold.study.folders import list_images
@@ -43,9 +45,14 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
         matched["age_band"] = age_band(matched["age"])
     elif dataset.open_images:
         matched, problems = open_images_labels(*labels, min_images=dataset.open_images.min_images, files=files)
-    elif dataset.labels:
-        matched, problems = labels_of(labels[0], dataset.labels.key, dataset.labels.wanted, files)
-        matched = matched.rename(columns={dataset.labels.caption: "caption"})
+    elif dataset.subfolders:
+        matched, problems = subfolder_labels(files, dataset.subfolders)
+    elif given := dataset.labels:
+        table = LabelTable(labels[0], given.key, given.columns, given.caption, folder, files)
+        matched, problems = table.matched, table.problems
+    if dataset.captions:
+        captions, more = captions_beside(folder, mine)
+        matched, problems = matched.merge(captions, on="file", how="outer"), pd.concat([problems, more])
     manifest = attach_labels(manifest, matched, folder)
     # Every shard sees all problems with the labels. Each lists its own; the first also lists those of empty shards.
     present = sorted({shard_index(file, dataset.shards) for file in files})

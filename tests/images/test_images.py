@@ -4,6 +4,7 @@ import hashlib
 import os
 import struct
 import sys
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -16,17 +17,17 @@ from PIL import Image
 
 from tests.photographs import write_photographs
 from untold.images import decode, folder
+from untold.images.label_table import read_labels
 from untold.images.labels import (
+    LabelTable,
     attach_labels,
-    label_doubts,
-    labels_of,
     match_labels,
     open_images_labels,
     parse_utkface,
-    read_labels,
     utkface_labels,
 )
 from untold.study import folders
+from untold.study.schema_datasets import IMAGE_COLUMNS
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
 
@@ -283,9 +284,11 @@ def test_labels_join_by_path_name_or_stem(tmp_path, suffix):
     )
     path = tmp_path / f"labels.{suffix}"
     table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
-    matched, problems = match_labels(read_labels(path), FILES)
+    read, key = read_labels(path)
+    assert key == "FileName"
+    matched, problems = match_labels(read, read[key].tolist(), FILES)
     assert matched["file"].tolist() == ["a/one.jpg", "a/two.jpg", "three.png"]
-    assert matched["age"].tolist() == [1, 2, 3]
+    assert matched["age"].tolist() == ["1", "2", "3"]
     assert matched["region"].tolist()[:2] == ["NA", "EU"]
     assert reasons(problems) == {
         "one.jpg": "ambiguous label: 2 files have this name; give the relative path",
@@ -297,11 +300,19 @@ def test_labels_join_by_path_name_or_stem(tmp_path, suffix):
 def test_keys_stay_text_and_columns_stay_in_place(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("file,hat\n000001,1\n000002,0\n")
-    assert read_labels(path)["file"].tolist() == ["000001", "000002"]
-    assert len(match_labels(read_labels(path), ["000001.jpg", "000002.jpg"])[0]) == 2
+    assert labels_of(path, ["hat"], ["000001.jpg", "000002.jpg"])["hat"].tolist() == ["1", "0"]
     path.write_text("file,hat\n1.jpg,1,surplus\n2.jpg,0,surplus\n")
     with pytest.raises(ValueError, match="not a label table"):
         read_labels(path)
+
+
+def labels_of(path: Path, columns: list[str], files: list[str], **options) -> pd.DataFrame:
+    options = {"key": None, "caption": None, "folder": path.parent} | options
+    return LabelTable(path, columns=columns, files=files, **options).matched
+
+
+def doubts_of(path: Path, columns: list[str], classes: dict, files: list[str]) -> list[str]:
+    return LabelTable(path, None, columns, None, path.parent, files).doubts(classes)
 
 
 @pytest.fixture
@@ -313,43 +324,85 @@ def hats(tmp_path):
 
 def test_labels_of_other_pictures_are_refused(hats):
     with pytest.raises(ValueError, match=r"the table has 'a\.jpg', 'b\.jpg', the folder has 'x/1\.png', 'x/2\.png'"):
-        labels_of(hats, None, ["hat"], ["x/1.png", "x/2.png", "x/3.png"])
-    assert len(labels_of(hats, None, ["hat"], ["x/a.jpg", "x/2.png"])[0]) == 1
+        labels_of(hats, ["hat"], ["x/1.png", "x/2.png", "x/3.png"])
+    assert len(labels_of(hats, ["hat"], ["x/a.jpg", "x/2.png"])) == 1
     with pytest.raises(ValueError, match=r"has no column cap \(it has file, hat, note\)"):
-        labels_of(hats, None, ["hat", "cap"], ["a.jpg"])
+        labels_of(hats, ["hat", "cap"], ["a.jpg"])
     hats.write_text("file,hat\n")
     with pytest.raises(ValueError, match="the table has no rows"):
-        labels_of(hats, None, ["hat"], ["x/1.png"])
+        labels_of(hats, ["hat"], ["x/1.png"])
 
 
 def test_only_the_columns_that_are_used_can_contradict_each_other(hats):
     hats.write_text("file,hat,note\na.jpg,1,x\na.jpg,1,y\n")
-    assert labels_of(hats, None, ["hat"], ["a.jpg"])[0]["hat"].tolist() == [1]
-    matched, problems = labels_of(hats, None, ["note"], ["a.jpg"])  # of this folder, so it is not refused as a whole
-    assert matched.empty and problems["reason"].str.startswith("contradictory").any()
+    assert labels_of(hats, ["hat"], ["a.jpg"])["hat"].tolist() == ["1"]
+    table = LabelTable(hats, None, ["note"], None, hats.parent, ["a.jpg"])  # of this folder: not refused as a whole
+    assert table.matched.empty and table.problems["reason"].str.startswith("contradictory").any()
 
 
 def test_what_a_table_of_labels_leaves_to_be_desired_is_said_before_any_job(hats):
-    assert label_doubts(hats, None, ["hat"], {"hat": ["1", "0"]}, ["a.jpg", "b.jpg"]) == []
+    assert doubts_of(hats, ["hat"], {"hat": ["1", "0"]}, ["a.jpg", "b.jpg"]) == []
     few = [*(f"{number}.png" for number in range(6)), "a.jpg", "c.jpg"]
-    (doubt,) = label_doubts(hats, None, ["hat"], {}, few)
+    (doubt,) = doubts_of(hats, ["hat"], {}, few)
     assert "only 2 of 8 pictures have a label" in doubt and "the table has 'a.jpg', 'b.jpg'" in doubt
     with pytest.raises(
         ValueError, match=r"no picture has the class 'yes' in the column hat, which has '0', '1'; write"
     ):
-        label_doubts(hats, None, ["hat"], {"hat": ["yes", "0"]}, ["a.jpg", "b.jpg"])
+        doubts_of(hats, ["hat"], {"hat": ["yes", "0"]}, ["a.jpg", "b.jpg"])
 
 
 def test_contradictory_labels_are_refused_and_repeated_ones_are_not():
-    labels = pd.DataFrame(
-        {
-            "file": ["two.jpg", "a/two.jpg", "three.png", "three.png"],
-            "gender": ["male", "female", "male", "male"],
-        }
-    )
-    matched, problems = match_labels(labels, ["a/two.jpg", "three.png"])
+    labels = pd.DataFrame({"gender": ["male", "female", "male", "male"]})
+    keys = ["two.jpg", "a/two.jpg", "three.png", "three.png"]
+    matched, problems = match_labels(labels, keys, ["a/two.jpg", "three.png"])
     assert matched["file"].tolist() == ["three.png"]
     assert reasons(problems) == {"a/two.jpg": "contradictory labels: several rows name this file"}
+
+
+def test_no_label_can_have_the_name_of_a_column_of_every_image():
+    assert set(folder.MANIFEST) < IMAGE_COLUMNS
+
+
+@pytest.mark.parametrize("written", ["windows", "absolute", "above", "case", "form"])
+def test_keys_are_found_however_they_are_written(tmp_path, written):
+    pictures = tmp_path / "Photos"
+    files = ["train/Caf\u00e9 1.JPG", "train/2.jpg", "test/2.jpg"]
+    keys = {
+        "windows": [".\\" + file.replace("/", "\\") for file in files],
+        "absolute": [f"/home/ann/Photos/{file}" for file in files],
+        "above": [f"Photos/{file}" for file in files],
+        "case": [file.upper() for file in files],
+        "form": [unicodedata.normalize("NFD", file) for file in files],
+    }[written]
+    table = pd.DataFrame({"file": keys, "hat": list("abc")})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    found = labels_of(tmp_path / "labels.csv", ["hat"], files, folder=pictures).set_index("file")["hat"]
+    assert dict(found) == dict(zip(files, "abc", strict=True))
+
+
+def test_a_key_of_another_folder_means_no_picture_of_this_one(tmp_path):
+    """FairFace's training labels beside its validation pictures: equal names, other people."""
+    pd.DataFrame({"file": ["train/1.jpg", "train/2.jpg"], "age": ["0-2", "3-9"]}).to_csv(tmp_path / "x.csv")
+    assert len(labels_of(tmp_path / "x.csv", ["age"], ["1.jpg", "2.jpg"], folder=tmp_path / "train")) == 2
+    with pytest.raises(ValueError, match="no row names a picture"):
+        labels_of(tmp_path / "x.csv", ["age"], ["1.jpg", "2.jpg"], folder=tmp_path / "val")
+
+
+def test_letters_of_another_case_are_another_picture_if_both_are_there(tmp_path):
+    (tmp_path / "x.csv").write_text("file,hat\nA.jpg,1\na,0\n")
+    assert labels_of(tmp_path / "x.csv", ["hat"], ["A.jpg", "a.jpg"])["hat"].tolist() == ["1", "0"]
+
+
+def test_labels_of_other_pictures_are_one_line(tmp_path):
+    (tmp_path / "x.csv").write_text("file,hat\n1.jpg,1\n" + "".join(f"{n}.jpg,0\n" for n in range(2, 2000)))
+    table = LabelTable(tmp_path / "x.csv", None, ["hat"], None, tmp_path, ["1.jpg"])
+    assert reasons(table.problems) == {"2.jpg": "label without a file (and 1997 more such rows)"}
+
+
+def test_labels_outside_the_audited_classes_are_counted(hats):
+    hats.write_text("file,hat\na.jpg,1\nb.jpg,0\nc.jpg,unsure\n")
+    (doubt,) = doubts_of(hats, ["hat"], {"hat": ["0", "1"]}, ["a.jpg", "b.jpg", "c.jpg"])
+    assert "1 of 3 labels in the column hat are none of the audited classes ('unsure')" in doubt
 
 
 def test_attached_labels_leave_gaps_where_there_are_none(hostile):
@@ -365,8 +418,7 @@ def test_attached_labels_leave_gaps_where_there_are_none(hostile):
     ("text", "message"),
     [
         (b"x,y\n1,2\n", "no column that names files among x, y"),
-        (b"file,width\na.jpg,2\n", "column width; rename"),
-        (b"\xff\xfe\x00broken\x81", "not a label table"),
+        (b"\xff\xff\x00broken\x81", "not a label table"),
         (b"", "not a label table"),
     ],
 )
@@ -375,7 +427,7 @@ def test_bad_label_tables_say_what_to_do(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read_labels(tmp_path / "labels.csv")
     with pytest.raises(ValueError, match=r"labels\.csv"):
-        read_labels(tmp_path / "labels.csv", column="nowhere")
+        read_labels(tmp_path / "labels.csv", "nowhere")
 
 
 def test_bad_parquet_and_missing_tables(tmp_path):

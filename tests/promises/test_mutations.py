@@ -74,6 +74,8 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.faces.utkface": {"index_images", "compose", "rebalance", "audit_attributes", "compare_published"}
     | {"draw_figures"},
     "datasets.*.labels.columns.*": {"index_images", "compose"},
+    "datasets.*.subfolders": {"index_images", "compose"},
+    "datasets.*.captions": {"index_images"},
     "datasets.*.labels.*": {"index_images"},
     "datasets.*.open_images.*": {"index_images"},
     "datasets.*.path": {"index_images"},
@@ -91,6 +93,7 @@ OTHER: dict[str, object] = {
     "datasets.*.shards": None,
     # Refused without another change.
     "datasets.*.utkface": None,
+    "datasets.[!a]*.captions": None,
     "datasets.*.balance.*": None,
     "datasets.*.labels.columns.0": None,
     "encoders.*.tokens": None,
@@ -99,6 +102,7 @@ OTHER: dict[str, object] = {
     "datasets.people.planted": "planted.csv",
     "datasets.photos.labels.file": "other_labels.csv",
     "datasets.photos.labels.key": "name",
+    "datasets.*.subfolders": "scene",
     "datasets.photos.path": "other_photos",
     "datasets.*.path": "photos",
     "datasets.*.open_images.labels": "labels.csv",
@@ -136,6 +140,11 @@ def rich(folder: Path) -> dict[str, Any]:
         (folder / name).mkdir()
         for number in range(8):
             (folder / name / f"{number}.png").write_bytes(f"{name} {number}".encode())
+    for name in ("indoors", "outdoors"):
+        (folder / "albums" / name).mkdir(parents=True)
+        for number in range(4):
+            (folder / "albums" / name / f"{number}.png").write_bytes(f"{name} {number}".encode())
+            (folder / "albums" / name / f"{number}.txt").write_text(f"A person {name}\n")
     for name in ("published.csv", "descriptions.csv", "planted.csv"):
         (folder / name).write_text(f"{name}\n")
     for name in ("labels.csv", "other_labels.csv"):
@@ -181,6 +190,8 @@ def rich(folder: Path) -> dict[str, Any]:
     }
     published = {"labels": "published.csv", "descriptions": "descriptions.csv", "min_images": 2}
     values["datasets"]["downloads"] = folder_settings | {"path": "downloads", "open_images": published, "zero_shot": {}}
+    albums = {"path": "albums", "subfolders": "place", "captions": True, "zero_shot": {}}
+    values["datasets"]["albums"] = folder_settings | albums
     values["inference"]["contrasts"] = [["young", "older"]]
     values["clusters"]["k"] = 5
     values["report"]["colours"] = {"young": "#123456"}
@@ -330,6 +341,7 @@ FILES = {
     "descriptions.csv": {"index_images"},
     "photos/3.png": {"index_images"},
     "downloads/3.png": {"index_images"},
+    "albums/indoors/3.txt": {"index_images"},
     "other_labels.csv": set(),
 }
 

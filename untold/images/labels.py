@@ -1,23 +1,17 @@
-"""Labels of images: tables, UTKFace file names, Open Images."""
+"""Labels of pictures: whose they are; subfolders, captions beside pictures, UTKFace file names, Open Images."""
 
+import os
 import re
-import warnings
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pandas as pd
 
-from untold.images.folder import MANIFEST, REJECTS
-
-# --- Labels -----------------------------------------------------------------------------------------------
-
-FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "imageid", "image_id", "name")
-
-
-RESERVED = frozenset({*MANIFEST, "profile"})
-
+from untold.base.places import caption_file
+from untold.images.folder import REJECTS
+from untold.images.label_table import read_labels
 
 GENDERS = ("male", "female")
 
@@ -25,93 +19,26 @@ GENDERS = ("male", "female")
 RACES = ("white", "black", "asian", "indian", "other")
 
 
-def read_labels(path: Path | str, *, column: str | None = None) -> pd.DataFrame:
-    """Read a table of labels, one row per image.
-
-    Parameters
-    ----------
-    path : Path or str
-        CSV (UTF-8) or Parquet.
-    column : str, optional
-        The column that names the file; by default the first existing one of ``file, filename, path, image, ...``.
-
-    Returns
-    -------
-    DataFrame
-        ``file`` (str, with ``/``) and the label columns unchanged. In a CSV only empty cells are missing values;
-        ``NA`` and ``None`` are labels.
-
-    Raises
-    ------
-    ValueError
-        If the table cannot be read, no column names files, or a label column has a name reserved by the manifest.
-    """
-    path = Path(path)
-    try:
-        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path, column)
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise ValueError(f"{path}: not a label table ({error}); give UTF-8 CSV or Parquet") from error
-    table.columns = table.columns.astype(str)
-    column = column or _file_column(table.columns)
-    if column not in table.columns:
-        raise ValueError(
-            f"{path}: no column {column or 'that names files'} among {', '.join(table.columns)}; "
-            "name it in the configuration, or call it `file`"
-        )
-    labels = table.drop(columns=column)
-    if clash := sorted(RESERVED & set(labels.columns)):
-        raise ValueError(f"{path}: the manifest has its own column {clash[0]}; rename it in the labels")
-    if "file" in labels.columns:
-        raise ValueError(f"{path}: both {column} and file could name the image; drop or rename one")
-    files = table[column].astype("string").fillna("").str.replace("\\", "/").str.removeprefix("./")
-    labels.insert(0, "file", files.astype(object))
-    return labels
-
-
-def _file_column(columns: Iterable[str]) -> str | None:
-    lower = {name.strip().lower(): name for name in reversed(list(columns))}
-    return next((lower[name] for name in FILE_COLUMNS if name in lower), None)
-
-
-def _read_csv(path: Path, column: str | None) -> pd.DataFrame:
-    """Read a CSV whose keys stay text and whose cells stay in their columns.
-
-    000001 is not 1, and a row with more cells than the header must not move the others by one column.
-    """
-    options: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False}
-    header = pd.read_csv(path, nrows=0, **options).columns.astype(str)
-    key = column or _file_column(header)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        # Only empty cells are missing values, because NA and None may be labels.
-        return pd.read_csv(
-            path, dtype={key: str} if key else None, low_memory=False, keep_default_na=False, na_values=[""], **options
-        )
-
-
 CONTRADICTORY = "contradictory labels: several rows name this file"
 
 
-def labels_of(
-    path: Path | str, key: str | None, columns: Sequence[str], files: Sequence[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the label columns of a table for the pictures of a folder.
+class LabelTable:
+    """A table of labels beside a folder of pictures.
 
     Parameters
     ----------
     path : Path or str
-        CSV (UTF-8) or Parquet.
+        As in :func:`read_labels`.
     key : str or None
-        The column that names the pictures.
+        The column that names the pictures; found out when None.
     columns : sequence of str
-        Columns to keep.
+        Label columns to keep.
+    caption : str or None
+        The column that holds captions.
+    folder : Path
+        The folder of the pictures.
     files : sequence of str
-        All relative paths of the folder.
-
-    Returns
-    -------
-    matched, problems : DataFrame
-        As from :func:`match_labels`.
+        All relative paths of the folder (not of one shard, where a name may be unique by chance).
 
     Raises
     ------
@@ -119,102 +46,199 @@ def labels_of(
         If the table cannot be read, lacks a column, or names no picture of the folder, which would end in a study
         without labels. The message shows two keys and two files side by side.
     """
-    labels = read_labels(path, column=key)
-    if missing := set(columns) - set(labels.columns):
-        raise ValueError(f"{path}: has no column {', '.join(sorted(missing))} (it has {', '.join(labels.columns)})")
-    matched, problems = match_labels(labels[["file", *columns]], files)
-    if not len(matched) and not (problems["reason"] == CONTRADICTORY).any() and len(files):
-        raise ValueError(f"{path}: no row names a picture of the folder: {_side_by_side(labels, files)}")
-    return matched, problems
 
+    def __init__(
+        self,
+        path: Path | str,
+        key: str | None,
+        columns: Sequence[str],
+        caption: str | None,
+        folder: Path,
+        files: Sequence[str],
+    ) -> None:
+        self.path, self.files = path, files
+        table, found = read_labels(path, key)
+        wanted = [*columns, *filter(None, [caption])]
+        if missing := set(wanted) - set(table.columns):
+            raise ValueError(f"{path}: has no column {', '.join(sorted(missing))} (it has {', '.join(table.columns)})")
+        self.keys = table[found].fillna("").tolist()
+        labels = table[[*columns]].assign(**({"caption": table[caption]} if caption else {}))
+        self.matched, self.problems = match_labels(
+            labels, self.keys, files, name=folder.resolve().name, home=_home(Path(path), folder)
+        )
+        if not len(self.matched) and not (self.problems["reason"] == CONTRADICTORY).any() and len(files):
+            raise ValueError(f"{path}: no row names a picture of the folder: {self._side_by_side()}")
 
-def label_doubts(
-    path: Path | str,
-    key: str | None,
-    columns: Sequence[str],
-    classes: Mapping[str, Sequence[str]],
-    files: Sequence[str],
-) -> list[str]:
-    """What a table of labels leaves to be desired, one line each, in words for the person who wrote the study.
+    def doubts(self, classes: Mapping[str, Sequence[str]]) -> list[str]:
+        """What the table leaves to be desired, one line each, in words for the person who wrote the study.
 
-    Parameters
-    ----------
-    path, key, columns, files
-        As in :func:`labels_of`.
-    classes : mapping of str to sequence of str
-        The classes that are audited, by their label column.
+        Parameters
+        ----------
+        classes : mapping of str to sequence of str
+            The classes that are audited, by their label column.
 
-    Raises
-    ------
-    ValueError
-        As :func:`labels_of`, and if a class that is audited does not occur among the labels.
-    """
-    matched, _ = labels_of(path, key, columns, files)
-    for column, names in classes.items():
-        values = sorted(set(matched[column].dropna().astype(str)))
-        if absent := [name for name in names if name not in values]:
-            found = (", ".join(map(repr, values[:5])) or "no values") + (" and others" if len(values) > 5 else "")
-            raise ValueError(
-                f"{path}: no picture has the class {absent[0]!r} in the column {column}, which has {found}; write the "
-                "classes of zero_shot as the labels are written"
+        Raises
+        ------
+        ValueError
+            If a class that is audited does not occur among the labels.
+        """
+        doubts = []
+        for column, names in classes.items():
+            labels = self.matched[column].dropna()
+            values = sorted(set(labels))
+            if absent := [name for name in names if name not in values]:
+                found = (", ".join(map(repr, values[:5])) or "no values") + (" and others" if len(values) > 5 else "")
+                raise ValueError(
+                    f"{self.path}: no picture has the class {absent[0]!r} in the column {column}, which has {found}; "
+                    "write the classes of zero_shot as the labels are written"
+                )
+            others = labels[~labels.isin(list(names))]
+            if len(others):
+                shown = ", ".join(map(repr, sorted(set(others))[:3]))
+                doubts.append(
+                    f"{self.path}: {len(others)} of {len(labels)} labels in the column {column} are none of the "
+                    f"audited classes ({shown}) and are left out of the audit"
+                )
+        if len(self.matched) < len(self.files) / 2:
+            doubts.append(
+                f"{self.path}: only {len(self.matched)} of {len(self.files)} pictures have a label; the others have "
+                f"none: {self._side_by_side()}"
             )
-    if len(matched) < len(files) / 2:
-        rest = f"the others have none: {_side_by_side(read_labels(path, column=key), files)}"
-        return [f"{path}: only {len(matched)} of {len(files)} pictures have a label; {rest}"]
-    return []
+        return doubts
+
+    def _side_by_side(self) -> str:
+        keys = ", ".join(map(repr, self.keys[:2])) or "no rows"
+        return (
+            f"the table has {keys}, the folder has {', '.join(map(repr, self.files[:2]))}; name the column with `key`, "
+            "or write the keys as the files are named"
+        )
 
 
-def _side_by_side(labels: pd.DataFrame, files: Sequence[str]) -> str:
-    keys = ", ".join(map(repr, labels["file"].head(2))) or "no rows"
-    return (
-        f"the table has {keys}, the folder has {', '.join(map(repr, files[:2]))}; name the column with `key`, or write "
-        "the keys as the files are named"
-    )
+def _home(table: Path, folder: Path) -> str:
+    """The subfolder of the pictures that a table lies in, to which its keys are relative, or "" if it has none."""
+    place, root = table.resolve().parent, folder.resolve()
+    return place.relative_to(root).as_posix() if place != root and place.is_relative_to(root) else ""
 
 
-def match_labels(labels: pd.DataFrame, files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Join labels to files by relative path, or by a base name or stem that only one file has.
+def match_labels(
+    labels: pd.DataFrame, keys: Sequence[str], files: Sequence[str], *, name: str = "", home: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join labels to files by path, base name or stem, as long as only one file is meant.
+
+    A key names the end of a file's path, with or without the extension, in any case and Unicode form; what matches
+    exactly comes first. A key with more folders than the file has, such as an absolute path, is read from where it
+    names the folder of the pictures on.
 
     Parameters
     ----------
     labels : DataFrame
-        With a column ``file``, as returned by :func:`read_labels`.
+        Label columns and, if there are captions, ``caption``.
+    keys : sequence of str
+        One per row.
     files : sequence of str
-        All relative paths of the folder (not of one shard, where a name may be unique by chance).
+        All relative paths of the folder.
+    name : str
+        Name of the folder.
+    home : str
+        A subfolder that keys are relative to in the first place.
 
     Returns
     -------
     matched : DataFrame
-        One row per labelled file; ``file`` is its relative path.
+        One row per labelled file, with its relative path in ``file``. Several rows of a file that agree count once,
+        with the first of their captions.
     problems : DataFrame
         ``path, reason``: labels without a file, ambiguous or contradictory labels, files without a label.
     """
-    places: dict[str, set[str]] = defaultdict(set)
-    known = set(files)
-    for file in files:
-        name = PurePosixPath(file)
-        places[name.name].add(file)
-        places[name.stem].add(file)
-    targets: list[Any] = []  # a file, or None if no file or several files have this name
-    problems: list[tuple[str, str]] = []
-    for file in labels["file"]:
-        candidates = {file} if file in known else places.get(file, set())
-        if len(candidates) == 1:
-            targets.append(next(iter(candidates)))
-            continue
-        targets.append(None)
-        reason = "label without a file"
-        if candidates:
-            reason = f"ambiguous label: {len(candidates)} files have this name; give the relative path"
-        problems.append((file, reason))
-    matched = labels.assign(file=targets).dropna(subset="file").drop_duplicates()
+    places = _Places(files)
+    targets: list[str | None] = []  # None if no file or several files are meant
+    failures: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        candidates = places.find(key, name, home)
+        targets.append(next(iter(candidates)) if len(candidates) == 1 else None)
+        if not candidates:
+            failures["label without a file"].append(key)
+        elif len(candidates) > 1:
+            meant = f"ambiguous label: {len(candidates)} files have this name; give the relative path"
+            failures[meant].append(key)
+    problems = [
+        (same[0], reason if len(same) == 1 else f"{reason} (and {len(same) - 1} more such rows)")
+        for reason, same in failures.items()
+    ]
+    matched = labels.assign(file=pd.Series(targets, index=labels.index, dtype=object)).dropna(subset="file")
+    told = [column for column in matched.columns if column != "caption"]
+    matched = matched.drop_duplicates(told)
     contradictory = matched["file"].duplicated(keep=False)
     for file in sorted(set(matched.loc[contradictory, "file"])):
         problems.append((file, CONTRADICTORY))
     matched = matched[~contradictory].sort_values("file", ignore_index=True)
-    named = set(targets)
-    problems += [(file, "file without a label") for file in sorted(known - named)]
+    problems += [(file, "file without a label") for file in sorted(set(files) - set(targets))]
     return matched, pd.DataFrame(problems, columns=list(REJECTS))
+
+
+class _Places:
+    """Files by every end of their path, with and without the extension."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.known = set(files)
+        self.ends: dict[str, set[str]] = defaultdict(set)
+        for file in files:
+            parts = file.split("/")
+            for start in range(len(parts)):
+                end = _folded("/".join(parts[start:]))
+                self.ends[end].add(file)
+                self.ends[os.path.splitext(end)[0]].add(file)
+
+    def find(self, key: str, name: str, home: str) -> set[str]:
+        """Files that a key may mean."""
+        path = re.sub(r"/+", "/", key.replace("\\", "/")).removeprefix("./")
+        parts = path.split("/")
+        below = [
+            "/".join(parts[n + 1 :]) for n, part in enumerate(parts[:-1]) if name and _folded(part) == _folded(name)
+        ]
+        for option in [*([f"{home}/{path}"] if home else []), path, *below]:
+            if option in self.known:
+                return {option}
+            candidates = self.ends.get(_folded(option), set())
+            exact = {file for file in candidates if f"/{file}".endswith((f"/{option}", f"/{option}{_suffix(file)}"))}
+            if candidates:
+                return exact or candidates
+        return set()
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _suffix(file: str) -> str:
+    return os.path.splitext(file)[1]
+
+
+def subfolder_labels(files: Sequence[str], column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The name of each picture's subfolder as its label, and problems as in :func:`match_labels`."""
+    rows = [(file, PurePosixPath(file).parent.name) for file in sorted(files)]
+    labels = pd.DataFrame([row for row in rows if row[1]], columns=["file", column])
+    problems = [(file, "file without a label: it lies in no subfolder") for file, parent in rows if not parent]
+    return labels, pd.DataFrame(problems, columns=list(REJECTS))
+
+
+def captions_beside(folder: Path, files: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Captions ``file, caption`` from the text files beside pictures, ``0001.txt`` for ``0001.jpg``.
+
+    A caption is the first line that is not blank. Problems are as in :func:`match_labels`.
+    """
+    rows, problems = [], []
+    for file in sorted(files):
+        try:
+            lines = (folder / caption_file(file)).read_text(encoding="utf-8-sig").splitlines()
+            rows.append((file, next(line.strip() for line in lines if line.strip())))
+        except FileNotFoundError:
+            problems.append((file, "file without a caption"))
+        except StopIteration:
+            problems.append((file, "its caption is empty"))
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append((file, f"its caption cannot be read: {error}"))
+    return pd.DataFrame(rows, columns=["file", "caption"]), pd.DataFrame(problems, columns=list(REJECTS))
 
 
 def attach_labels(manifest: pd.DataFrame, matched: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
@@ -307,5 +331,5 @@ def open_images_labels(
     rows = rows.drop_duplicates(["ImageID", "label"])
     rows["images"] = rows.groupby("label")["ImageID"].transform("size")
     rows = rows[rows["images"] >= min_images].sort_values(["ImageID", "images", "label"])
-    first = rows.drop_duplicates("ImageID").rename(columns={"ImageID": "file"})[["file", "label"]]
-    return match_labels(first, files)
+    first = rows.drop_duplicates("ImageID")
+    return match_labels(first[["label"]], first["ImageID"].tolist(), files)

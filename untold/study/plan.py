@@ -344,13 +344,17 @@ class FolderPlan(DatasetPlan):
 
     def _survey(self, notes: Path | None, as_planned: bool) -> Survey:
         """What the folder holds now or, for a job, held when its run was planned."""
-        place = notes and notes / f"{self.name}-{digest([self.settings.path, self.settings.shards])[:16]}"
+        place = (
+            notes
+            and notes / f"{self.name}-{digest([self.settings.path, self.settings.shards, self.settings.captions])[:16]}"
+        )
         if place and as_planned and (found := recall(place.with_suffix(".plan.json"))):
             return found
         folder = find(self.settings.path)
         if not os.path.isdir(folder):  # unlike Path.is_dir, this also works for names that no file system accepts
             raise ConfigError(f"datasets.{self.name}.path: no folder {folder}; give the folder that holds the images")
-        found = survey(folder, self.settings.shards, place and place.with_suffix(".files.json"))
+        notes_of_files = place and place.with_suffix(".files.json")
+        found = survey(folder, self.settings.shards, notes_of_files, captions=self.settings.captions)
         if place:
             remember(place.with_suffix(".plan.json"), found)
         return found
@@ -385,7 +389,7 @@ class FolderPlan(DatasetPlan):
     def traits(self) -> set[Trait]:
         has: dict[Trait, object] = {
             "audited": self.audited,
-            "captioned": self.settings.labels and self.settings.labels.caption,
+            "captioned": self.settings.captioned,
             "published": self.published,
         }
         return {trait for trait, value in has.items() if value}

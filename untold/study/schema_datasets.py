@@ -13,6 +13,10 @@ from untold.study.schema_synthesis import Synthesis
 Encoders = Annotated[list[Name], Field(min_length=1)] | None
 
 
+# Columns that describe every image, whose names no label can have.
+IMAGE_COLUMNS = frozenset({"key", "path", "sha256", "width", "height", "accepted", "reason", "profile", "caption"})
+
+
 ENCODERS = Field(None, description="Names of the encoders that embed its images; all when omitted.")
 
 
@@ -87,17 +91,22 @@ class GeneratedDataset(Strict):
 class Labels(Strict):
     """A table of labels for a folder of images."""
 
-    file: Text = Field(description="CSV or Parquet table.")
-    key: Text = Field(
-        description="Column that holds each image's path relative to the folder, or its unique file name."
+    file: Text = Field(description="CSV, JSON lines (`metadata.jsonl`), Parquet, or CelebA's text.")
+    key: Text | None = Field(
+        None,
+        description="Column that names each image: the end of its path, with or without the extension. Found out "
+        "(`file`, `file_name`, `image_id`, ...) when omitted.",
     )
-    columns: list[Text] = Field(description="Label columns to keep.")
-    caption: Text | None = Field(None, description="Column that holds captions.")
+    columns: list[Text] = Field([], description="Label columns to keep; their cells are read as text.")
+    caption: Text | None = Field(
+        None, description="Column that holds captions. Of several rows of an image, the first caption is used."
+    )
 
-    @property
-    def wanted(self) -> list[str]:
-        """All columns that are read besides the key."""
-        return [*self.columns, *filter(None, [self.caption])]
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.columns and not self.caption:
+            raise ValueError("names nothing to read; give label columns (`columns`), a `caption`, or both")
+        return self
 
 
 class OpenImages(Strict):
@@ -121,6 +130,10 @@ class FolderDataset(Strict):
         False, description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`."
     )
     labels: Labels | None = Field(None, description="Table of labels.")
+    subfolders: Name | None = Field(
+        None, description="Name of a label column that holds each image's subfolder, where every class has one."
+    )
+    captions: bool = Field(False, description="Captions are in text files beside the images, `0001.txt` of `0001.jpg`.")
     open_images: OpenImages | None = Field(
         None, description="Labels in the format published by Open Images; they become the column `label`."
     )
@@ -156,15 +169,26 @@ class FolderDataset(Strict):
             return ["gender", "race", "age_band"]
         if self.open_images:
             return ["label"]
+        if self.subfolders:
+            return [self.subfolders]
         return self.labels.columns if self.labels else []
+
+    @property
+    def captioned(self) -> bool:
+        """Whether the images have captions."""
+        return self.captions or bool(self.labels and self.labels.caption)
 
     @model_validator(mode="after")
     def _labels(self) -> Self:
-        if self.utkface + bool(self.labels) + bool(self.open_images) > 1:
+        if self.utkface + bool(self.labels) + bool(self.open_images) + bool(self.subfolders) > 1:
             raise ValueError(
-                "labels come from file names (utkface), a table (labels) or open_images; remove all but one"
+                "labels come from file names (utkface), a table (labels), open_images or subfolders; remove all but one"
             )
+        if self.captions and self.labels and self.labels.caption:
+            raise ValueError("captions lie beside the images (captions) or in a table (labels.caption); remove one")
         known = self.columns
+        if clash := [column for column in known if column in IMAGE_COLUMNS]:
+            raise ValueError(f"labels: {clash[0]} is a column of every dataset; rename it")
         for attribute, classifiers in self.zero_shot.items():
             if attribute not in known and difflib.get_close_matches(attribute, known, n=1, cutoff=0.8):
                 raise ValueError(f"zero_shot.{attribute}: is not a label column {did_you_mean(attribute, known)}")

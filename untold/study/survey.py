@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from untold.base.files import atomic
 from untold.base.identity import digest, file_digest, shard_index, shard_name
+from untold.base.places import caption_file
 from untold.study.folders import list_images
 
 # Nanoseconds. A file that changed this shortly before it was read can change again without another time stamp.
@@ -27,7 +28,7 @@ class Survey(NamedTuple):
     shards: dict[str, str]
 
 
-def survey(folder: Path, shards: int, notes: Path | None = None) -> Survey:
+def survey(folder: Path, shards: int, notes: Path | None = None, *, captions: bool = False) -> Survey:
     """Survey a folder; time and memory are linear in its files.
 
     Parameters
@@ -38,6 +39,8 @@ def survey(folder: Path, shards: int, notes: Path | None = None) -> Survey:
     notes : Path or None
         File that remembers the content of each picture under its name, size, times and inode, as git's index does,
         so the next survey reads only what changed. It may be deleted at any time. With None, every file is read.
+    captions : bool
+        Whether the text files beside the pictures count as well.
 
     Returns
     -------
@@ -45,10 +48,14 @@ def survey(folder: Path, shards: int, notes: Path | None = None) -> Survey:
         The same for a copy of the folder, whatever its time stamps.
     """
     files = list_images(folder)
-    contents = _contents(folder, files, notes)
+    texts = {file: caption_file(file) for file in files} if captions else {}
+    texts = {file: text for file, text in texts.items() if os.path.exists(folder / text)}
+    contents = _contents(folder, sorted({*files, *texts.values()}), notes)
     held: defaultdict[str, Any] = defaultdict(sha256)
     for file in files:
-        held[shard_name(shard_index(file, shards), shards)].update(f"{file}\0{contents[file]}\n".encode())
+        shard = held[shard_name(shard_index(file, shards), shards)]
+        for held_file in filter(None, [file, texts.get(file)]):
+            shard.update(f"{held_file}\0{contents[held_file]}\n".encode())
     return Survey(digest(files), {name: held[name].hexdigest() for name in sorted(held)})
 
 
