@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from untold.base.pictures import is_hidden
 from untold.base.places import find
 from untold.catalogue.tables import tables_of
 from untold.study.folders import list_images
@@ -56,9 +57,8 @@ if workflow.is_main_process:
             folder = find(dataset.settings.path)
             classes = {column: names for column, names in dataset.audited.items() if column in labels.columns}
             try:
-                table = LabelTable(
-                    find(labels.file), labels.key, labels.columns, labels.caption, folder, list_images(folder)
-                )
+                files = [file for file in list_images(folder) if not is_hidden(file)]
+                table = LabelTable(find(labels.file), labels.key, labels.columns, labels.caption, folder, files)
                 doubts = table.doubts(classes)
             except ValueError as error:
                 raise WorkflowError(f"{SOURCE}: datasets.{dataset.name}.labels: {error}") from None

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from scripts.cli import run
 from untold.base.identity import shard_index
+from untold.base.pictures import is_hidden
 from untold.base.places import find
 from untold.data.parquet import write_table
 from untold.images.age_bands import age_band
@@ -36,9 +37,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path) -> None:
     dataset = settings.dataset
     folder = find(dataset.path)
-    files = list_images(folder)
-    mine = [file for file in files if shard_index(file, dataset.shards) == settings.shard]
-    manifest, rejected = index(folder, mine, max_pixels=dataset.max_pixels)
+    listed = list_images(folder)
+    mine = [file for file in listed if shard_index(file, dataset.shards) == settings.shard]
+    manifest, rejected = index(folder, mine, max_pixels=dataset.max_pixels, follow_links=dataset.follow_links)
+    files = [file for file in listed if not is_hidden(file)]  # whose names would make those of pictures ambiguous
     matched, problems = pd.DataFrame({"file": []}, dtype=object), pd.DataFrame({"path": [], "reason": []}, dtype=object)
     if dataset.utkface:
         matched, problems = utkface_labels(files)
@@ -51,11 +53,11 @@ def main(*, settings: Settings, labels: list[Path], images: Path, rejects: Path)
         table = LabelTable(labels[0], given.key, given.columns, given.caption, folder, files)
         matched, problems = table.matched, table.problems
     if dataset.captions:
-        captions, more = captions_beside(folder, mine)
+        captions, more = captions_beside(folder, [file for file in mine if not is_hidden(file)])
         matched, problems = matched.merge(captions, on="file", how="outer"), pd.concat([problems, more])
     manifest = attach_labels(manifest, matched, folder)
     # Every shard sees all problems with the labels. Each lists its own; the first also lists those of empty shards.
-    present = sorted({shard_index(file, dataset.shards) for file in files})
+    present = sorted({shard_index(file, dataset.shards) for file in listed})
     homes = [shard_index(path, dataset.shards) for path in problems["path"]]
     # The mask needs a type, because an empty list would select columns instead of rows.
     listed_here = [(home if home in present else present[0]) == settings.shard for home in homes]

@@ -19,7 +19,7 @@ ALLOWED = {
     "similarity": {"catalogue", "data", "statistics"},
     "judges": {"data", "statistics"},
     "structure": {"data", "statistics"},
-    "report": {"base", "catalogue", "data"},
+    "report": {"base", "catalogue", "data", "images"},
     "miniature": {"base"},
 }
 MODULES = sorted((ROOT / "untold").rglob("*.py"))

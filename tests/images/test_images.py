@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.photographs import write_photographs
 from untold.images import decode, folder
@@ -91,6 +91,90 @@ def test_32_bit_is_refused_with_the_remedy(tmp_path):
         decode.decode(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        *[(suffix, "JPEG") for suffix in (".jpg", ".jpe", ".jfif", ".JPEG", "")],
+        *[(".mpo", "MPO"), (".avif", "AVIF"), (".jp2", "JPEG2000"), (".heic", "HEIF"), (".HEIF", "HEIF")],
+        *[("", kind) for kind in ("PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")],
+    ],
+)
+def test_every_kind_of_picture_is_found_and_read(tmp_path, suffix, kind):
+    """By its extension or, without one, by its content."""
+    halves(64, 64).save(tmp_path / f"a{suffix}", format=kind)
+    (tmp_path / "notes").write_text("no picture")
+    (tmp_path / "README.md").write_text("no picture")
+    os.mkfifo(tmp_path / "pipe")
+    assert folders.list_images(tmp_path) == [f"a{suffix}"]
+    upright = decode.decode(tmp_path / f"a{suffix}")
+    assert near(upright.getpixel((8, 32)), RED, 60) and near(upright.getpixel((56, 32)), BLUE, 60)
+
+
+def test_an_avif_is_upright(tmp_path):
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = 6
+    halves(64, 48).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.avif", exif=exif, quality=95)
+    upright = decode.decode(tmp_path / "a.avif")
+    assert upright.size == (64, 48)
+    assert near(upright.getpixel((8, 24)), RED, 60) and near(upright.getpixel((56, 24)), BLUE, 60)
+
+
+def test_kinds_that_are_not_read_and_hidden_files_are_listed_with_the_reason(tmp_path):
+    """A raw photograph is a TIFF whose first picture is a thumbnail; Finder's copies and caches are not pictures."""
+    for name in ("a.dng", "b.svg", "._c.jpg", ".cache/d.jpg", "__MACOSX/e.jpg", "f.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        halves().save(tmp_path / name, format="TIFF" if name.endswith("g") and "dng" in name else "JPEG")
+    manifest, rejects = folder.index(tmp_path, folders.list_images(tmp_path))
+    assert manifest["path"].str.endswith("/f.jpg").tolist() == [True]
+    listed = dict(zip(rejects["path"].str.removeprefix(f"{tmp_path}/"), rejects["reason"], strict=True))
+    assert listed["a.dng"].startswith(".dng is not read") and listed["b.svg"].startswith(".svg is not read")
+    assert sum(reason.startswith("hidden") for reason in listed.values()) == 3
+
+
+def test_links_out_of_the_folder_are_followed_if_asked(tmp_path):
+    (tmp_path / "mine").mkdir()
+    halves().save(tmp_path / "a.jpg")
+    (tmp_path / "mine" / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    for follow, read in ((False, 0), (True, 1)):
+        assert len(folder.index(tmp_path / "mine", ["b.jpg"], follow_links=follow)[0]) == read
+
+
+def test_colours_are_those_of_the_embedded_profile(tmp_path):
+    """The red of a wide profile lies outside sRGB; its numbers, read as sRGB, would be another colour."""
+    wide = ImageCms.createProfile("LAB")
+    with pytest.raises(ImageCms.PyCMSError):  # a profile that does not fit the picture, which keeps its numbers
+        ImageCms.profileToProfile(halves(), wide, ImageCms.createProfile("sRGB"))
+    halves().save(tmp_path / "odd.png", icc_profile=ImageCms.ImageCmsProfile(wide).tobytes())
+    halves().save(tmp_path / "broken.png", icc_profile=b"no profile")
+    halves().save(tmp_path / "srgb.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for name in ("odd.png", "broken.png", "srgb.png"):
+        assert decode.decode(tmp_path / name).getpixel((4, 4)) == RED
+    swapped = _profile_with_swapped_primaries()
+    halves().save(tmp_path / "swapped.png", icc_profile=swapped)
+    red, green, blue = decode.decode(tmp_path / "swapped.png").getpixel((4, 4))
+    assert green > 200 > 100 > max(red, blue)
+
+
+def _profile_with_swapped_primaries() -> bytes:
+    """Return sRGB's profile, in which red and green change places, under another name."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", profile[128:132])[0]
+    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "odd!".encode("utf-16-be"))
+
+
+def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_at_once(tmp_path):
+    halves(64, 64).save(tmp_path / "a.jpg", progressive=True)
+    assert decode.decode(tmp_path / "a.jpg").size == (64, 64)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    last = whole.rindex(b"\xff\xda")
+    (tmp_path / "bomb.jpg").write_bytes(whole[:-2] + whole[last:-2] * 5000 + whole[-2:])
+    with pytest.raises(decode.UnreadableImage, match=r"progressive JPEG with 50\d\d scans"):
+        decode.decode(tmp_path / "bomb.jpg")
+
+
 def test_transparency_becomes_white(tmp_path):
     palette = Image.new("P", (10, 10), 0)
     palette.putpalette([*RED, *BLUE])
@@ -130,7 +214,7 @@ def test_bombs_are_refused_before_decoding(tmp_path):
         decode.decode(tmp_path / "strip.png")
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp", "tif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp", "tif", "avif", "heic", "jp2"])
 def test_truncation_anywhere_is_refused(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
@@ -144,7 +228,7 @@ def test_truncation_anywhere_is_refused(tmp_path, suffix):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    suffix=st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]),
+    suffix=st.sampled_from(decode.FORMATS),
     edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
 )
 def test_corrupted_bytes_give_an_image_or_a_reason(tmp_path, suffix, edits):

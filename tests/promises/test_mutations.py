@@ -74,7 +74,8 @@ EXPECTED: dict[str, set[str]] = {
     "datasets.faces.utkface": {"index_images", "compose", "rebalance", "audit_attributes", "compare_published"}
     | {"draw_figures"},
     "datasets.*.labels.columns.*": {"index_images", "compose"},
-    "datasets.*.subfolders": {"index_images", "compose"},
+    "datasets.*.subfolders": {"index_images", "compose", "rebalance", "draw_figures"},
+    "datasets.*.follow_links": {"index_images"},
     "datasets.*.captions": {"index_images"},
     "datasets.*.labels.*": {"index_images"},
     "datasets.*.open_images.*": {"index_images"},

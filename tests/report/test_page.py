@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from scripts import write_report
 from tests.photographs import write_photographs
 from tests.report.test_figures import FACES, PEOPLE, contrast, draw
 from tests.simulated import GROUPS, HOSTILE
+from untold.images.decode import decode
 from untold.report import headline, thumbnails
 from untold.report.colours import PALETTE
 from untold.report.page import MISSING, TEMPLATES, safe_json, similarities, spread
@@ -272,7 +274,24 @@ def test_a_labelled_folder_answers_by_the_classifier_asked_for():
     assert "too few labels" in headline.audit_answer(errors, "gender", "boy_girl").sentence
 
 
-def test_a_picture_that_cannot_be_read_is_a_grey_square(tmp_path):
+def test_a_picture_that_cannot_be_read_any_more_is_no_grey_square(tmp_path):
     broken = tmp_path / "x.png"
     broken.write_bytes(b"no picture")
-    assert thumbnails.picture(broken, 8).getcolors() == [(64, thumbnails.PAPER)]
+    with pytest.raises(ValueError, match=r"x\.png was read before and cannot be shown now: .*bring it back"):
+        thumbnails.sheets([broken], 8)
+
+
+def test_the_page_shows_what_the_encoders_saw(tmp_path):
+    """Upright, with its transparency on white, and with all 16 bits."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    halves = Image.new("RGB", (64, 64), "red")
+    halves.paste("blue", (32, 0, 64, 64))
+    halves.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    clear = Image.new("RGBA", (64, 64), (0, 0, 255, 0))
+    clear.save(tmp_path / "clear.png")
+    Image.fromarray(np.full((64, 64), 32896, np.uint16)).save(tmp_path / "deep.png")
+    for name in ("turned.jpg", "clear.png", "deep.png"):
+        shown = np.asarray(thumbnails.picture(tmp_path / name, 16)).astype(int)
+        seen = np.asarray(decode(tmp_path / name).resize((16, 16), Image.Resampling.LANCZOS)).astype(int)
+        assert np.abs(shown - seen).mean() < 4, name

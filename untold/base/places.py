@@ -1,6 +1,5 @@
-"""Find files independently of the folder in which a study runs, and what lies beside them."""
+"""Find files independently of the folder in which a study runs."""
 
-import os
 from pathlib import Path
 
 # The workflow's own folder, with the files that ship with it (built-in models, activities, templates).
@@ -35,14 +34,3 @@ def find(path: str | Path) -> Path:
     except OSError:  # a name that no file system accepts
         pass
     return own
-
-
-def caption_file(picture: str) -> str:
-    """The text file that holds a picture's caption, if it has one.
-
-    Examples
-    --------
-    >>> caption_file("a/0001.jpg")
-    'a/0001.txt'
-    """
-    return os.path.splitext(picture)[0] + ".txt"

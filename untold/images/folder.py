@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from untold.base.identity import file_digest
+from untold.base.pictures import is_hidden, unread_kind
 from untold.images.decode import MAX_PIXELS, UnreadableImage, decode
 
 MANIFEST = ("key", "path", "sha256", "width", "height", "accepted", "reason")
@@ -16,7 +17,12 @@ REJECTS = ("path", "reason")
 
 
 def index(
-    folder: Path | str, paths: Iterable[str], *, max_pixels: int = MAX_PIXELS, min_side: int = 8
+    folder: Path | str,
+    paths: Iterable[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    min_side: int = 8,
+    follow_links: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every listed file and separate usable images from rejects.
 
@@ -30,6 +36,8 @@ def index(
         See :func:`decode`.
     min_side : int
         Images with a side shorter than this, in pixels, are rejected because they show nothing.
+    follow_links : bool
+        Whether links to pictures outside the folder are followed.
 
     Returns
     -------
@@ -46,7 +54,8 @@ def index(
     for relative in paths:
         path = root / relative
         try:
-            _check_place(root, path)
+            _check_name(relative)
+            _check_place(root, path, follow_links)
             width, height = decode(path, max_pixels=max_pixels).size
             if min(width, height) < min_side:
                 raise UnreadableImage(f"{width} x {height} pixels: a side is shorter than {min_side}")
@@ -59,8 +68,16 @@ def index(
     return pd.DataFrame(accepted, columns=list(MANIFEST)), pd.DataFrame(rejected, columns=list(REJECTS))
 
 
-def _check_place(root: Path, path: Path) -> None:
-    """Raise unless the path leads to a file inside the folder."""
+def _check_name(relative: str) -> None:
+    """Raise if the name says that the file is no picture of the collection, or none that can be read."""
+    if is_hidden(relative):
+        raise UnreadableImage("hidden: a name begins with a dot, or the folder is __MACOSX")
+    if kind := unread_kind(relative):
+        raise UnreadableImage(f"{kind} is not read: export the picture as JPEG, PNG or TIFF")
+
+
+def _check_place(root: Path, path: Path, follow_links: bool) -> None:
+    """Raise unless the path leads to a file, inside the folder if links are not followed."""
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError as error:
@@ -72,8 +89,8 @@ def _check_place(root: Path, path: Path) -> None:
     except (OSError, RuntimeError) as error:  # Python < 3.13 reports a loop of links as a RuntimeError.
         reason = "symbolic link that loops" if path.is_symlink() else f"cannot be opened: {error}"
         raise UnreadableImage(reason) from error
-    if not real.is_relative_to(root.resolve()):
-        raise UnreadableImage("leads out of the folder: links are not followed there")
+    if not follow_links and not real.is_relative_to(root.resolve()):
+        raise UnreadableImage("leads out of the folder: links are followed there only with follow_links: true")
     if real.is_dir():
         link = path.is_symlink()
         raise UnreadableImage("symbolic link to a folder: not followed" if link else "folder that cannot be read")

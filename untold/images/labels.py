@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from untold.base.places import caption_file
+from untold.base.pictures import caption_file
 from untold.images.folder import REJECTS
 from untold.images.label_table import read_labels
 

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from joblib import cpu_count
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from untold.images.decode import UnreadableImage, decode
 
 EDGE = 96  # pixels; smaller if there are many images
 LEAST = 40  # pixels; below this a person is a blur. 20 000 photographs at this size take 9.4 MB.
@@ -17,6 +19,7 @@ BUDGET = 2000 * EDGE**2  # pixels of all thumbnails of a dataset, about 4.5 MB
 PER_SHEET = 400
 COLUMNS = 20
 PAPER = (238, 238, 238)
+ANY_SIZE = 2**31  # pixels; images were accepted by their dataset's own limit
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,19 @@ def data_uri(image: Image.Image, quality: int = 60) -> str:
 
 
 def picture(path: Path, edge: int) -> Image.Image:
-    """Read an image and centre it in a square of ``edge`` pixels; a grey square if it cannot be read."""
+    """Read an image as encoders do, and centre it in a square of ``edge`` pixels.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read any more; a grey square would be taken for a result.
+    """
     square = Image.new("RGB", (edge, edge), PAPER)
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * edge, 2 * edge))
-            small = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-        return square
+        small = decode(path, max_pixels=ANY_SIZE, about=2 * edge)
+    except UnreadableImage as error:
+        remedy = "bring it back, or look at every picture again with snakemake --forcerun synthesise index_images"
+        raise ValueError(f"{path} was read before and cannot be shown now: {error.reason}; {remedy}") from error
     # Reducing by an integer factor first takes a fifth of the time; pixels differed by at most 1 of 255 when tested.
     scale = edge / max(small.size)
     width, height = (max(1, round(scale * side)) for side in small.size)

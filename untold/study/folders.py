@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+from untold.base.pictures import is_picture
 
 
 def list_images(folder: Path | str) -> list[str]:
     r"""List the files below a folder that look like images.
 
+    Kinds of pictures that are not read and hidden files are listed too, so that :func:`index` can say what is left out.
     Links to folders are not followed, so there are no loops. The link itself is listed, as is a folder that cannot be
     read, and :func:`index` rejects both with a reason. A name that is not UTF-8 is listed with its bytes escaped
     (``caf\xe9.jpg``), because no table can hold it.
@@ -37,7 +38,7 @@ def list_images(folder: Path | str) -> list[str]:
 
     for parent, folders, files in os.walk(root, onerror=unreadable):
         linked = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        pictures = [name for name in files if os.path.splitext(name)[1].lower() in EXTENSIONS]
+        pictures = [name for name in files if is_picture(os.path.join(parent, name))]
         below = os.path.relpath(parent, root)
         found += linked + pictures if below == "." else [os.path.join(below, name) for name in linked + pictures]
 

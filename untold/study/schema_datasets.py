@@ -126,6 +126,9 @@ class FolderDataset(Strict):
 
     kind: Literal["folder"] = Field(description="`folder`.")
     path: Text = Field(description="The folder; subfolders are read too.")
+    follow_links: bool = Field(
+        False, description="Also read pictures outside the folder that links in it lead to; not links to folders."
+    )
     utkface: bool = Field(
         False, description="Read age, gender and race from file names `age_gender_race_timestamp.jpg`."
     )

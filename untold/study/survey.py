@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from untold.base.files import atomic
 from untold.base.identity import digest, file_digest, shard_index, shard_name
-from untold.base.places import caption_file
+from untold.base.pictures import caption_file
 from untold.study.folders import list_images
 
 # Nanoseconds. A file that changed this shortly before it was read can change again without another time stamp.
