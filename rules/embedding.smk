@@ -55,6 +55,7 @@ rule embed_prompts:
         weights=encoder_weights,
     output:
         vectors="<results>/{dataset}/embeddings/{encoder}_text/{shard}.parquet",
+        provenance="<results>/provenance/embed_prompts/{dataset}/{encoder}/{shard}.json",
     log:
         "<logs>/embed_prompts/{dataset}/{encoder}/{shard}.log",
     benchmark:
@@ -73,4 +74,4 @@ rule embed_prompts:
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.embed_prompts '
         "--settings {params.settings:q} --prompts {input.prompts} "
-        "--vectors {output.vectors} &> {log}"
+        "--vectors {output.vectors} --provenance {output.provenance} &> {log}"

@@ -11,6 +11,7 @@ from typing import Any
 from scripts.cli import run
 from untold.base.devices import own_gpu
 from untold.base.files import atomic
+from untold.base.pipeline import takes_negative
 from untold.data.parquet import read_table, write_arrays, write_table
 from untold.study.schema_base import Strict
 from untold.study.schema_models import Source
@@ -61,7 +62,8 @@ def main(*, settings: Settings, prompts: Path, store: Path, images: Path, latent
     )
     metadata = {"space": "latents", "model": settings.identity, "dtype": dtype, "profile": settings.synthesis.profile}
     write_arrays(latents, shard.key, {"latents": shard.latents}, metadata)
-    write_table(images, shard.manifest)
+    effective = takes_negative(folder, settings.synthesis.guidance)
+    write_table(images, shard.manifest if effective else shard.manifest.assign(negative=""))
     # From the images themselves, so the record survives a run that makes none.
     made = {"sampler" if not number else f"sampler {number + 1}": way for number, way in enumerate(shard.made)}
     facts |= {"seconds": round(time.time() - started, 3), "images": shard.counts, **made}

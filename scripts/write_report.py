@@ -20,6 +20,7 @@ from untold.data.parquet import read_table
 from untold.data.spaces import sample
 from untold.report import headline, thumbnails
 from untold.report.colours import colours
+from untold.report.doubts import doubts
 from untold.report.page import (
     Centre,
     Drawing,
@@ -67,7 +68,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
 
     ``keys`` gives the column of the manifest with the keys of each space; ``facets`` are the columns to colour and
     filter by, starting with the axis; ``classifier`` is the attribute and classifier that the answer on labelled images
-    is about.
+    is about; ``labels`` are the label columns of a folder.
     """
 
     kind: str
@@ -77,6 +78,8 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
     facets: list[str]
     classifier: tuple[str, str] | None
     model: str | None
+    negative: str
+    labels: list[str]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -106,6 +109,8 @@ class Contents:
         Empty if there are none.
     clusters, representatives : mapping of str to DataFrame
         By space.
+    prompts : list of mapping
+        What embed_prompts noted about each shard.
     """
 
     name: str
@@ -121,6 +126,7 @@ class Contents:
     representatives: Mapping[str, pd.DataFrame]
     sheets: thumbnails.Sheets
     colours: Mapping[str, str]
+    prompts: list[Mapping[str, Any]]
 
 
 def main(
@@ -137,6 +143,7 @@ def main(
     page: Path,
 ) -> None:
     datasets, data = [], []
+    jobs = job_notes(provenance)
     # Generated datasets come first, because the page's headline is about them.
     for name, facts in sorted(settings.datasets.items(), key=lambda item: item[1].kind != "generated"):
         manifest = read_table(images[name]).sort_values("key", ignore_index=True)
@@ -157,6 +164,7 @@ def main(
             representatives={path.stem: read_table(path) for path in representatives[name]},
             sheets=sheets(pictured),
             colours=colours(facts.groups, settings.report.colours),
+            prompts=[notes for job, notes in jobs.items() if job.startswith(f"embed_prompts/{name}/")],
         )
         datasets.append(page_dataset(contents, settings))
         data.append(interactive(contents))
@@ -165,7 +173,7 @@ def main(
         confidence=settings.confidence,
         datasets=datasets,
         data=safe_json(data),
-        runs=run_facts(provenance),
+        runs=[Job(job, flat(notes)) for job, notes in jobs.items()],
         versions={name: version(name) for name in LIBRARIES},
         host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         study=json.dumps(settings.study, indent=2, ensure_ascii=False, sort_keys=True),
@@ -200,6 +208,7 @@ def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
         spaces=[PageSpace(space, space_label(space), centres(contents, space)) for space in facts.keys],
         examples=examples(contents, settings.report.examples),
         rejected=rejected(contents.manifest),
+        doubts=doubts(contents.manifest, facts.negative, facts.labels, contents.prompts),
         sheets=contents.sheets,
         seeds=int(accepted["seed"].nunique()) if "seed" in accepted else 0,
         activities=int(accepted["activity_id"].nunique()) if "activity_id" in accepted else 0,
@@ -320,12 +329,12 @@ def interactive(contents: Contents) -> dict[str, Any]:
     }
 
 
-def run_facts(files: list[Path]) -> list[Job]:
-    """The jobs' notes about themselves: device, types, versions, times; by stage, dataset and shard."""
-    return [
-        Job("/".join(path.with_suffix("").parts[-3:]), flat(json.loads(path.read_text(encoding="utf-8"))))
+def job_notes(files: list[Path]) -> dict[str, dict[str, Any]]:
+    """The jobs' notes about themselves, by stage, dataset and shard: device, types, versions, times."""
+    return {
+        path.with_suffix("").as_posix().rsplit("/provenance/", 1)[1]: json.loads(path.read_text(encoding="utf-8"))
         for path in files
-    ]
+    }
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:

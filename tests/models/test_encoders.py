@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import open_clip
 import pytest
+import timm as timm_library
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -109,11 +110,37 @@ def test_a_convolutional_network_gives_its_global_average(weights, pictures):
     assert (arrays["vector"] >= 0).all(), "after the last ReLU"
 
 
-def test_a_network_of_the_other_kind_is_refused(weights, pictures):
-    with pytest.raises(ValueError, match="needs a convolutional network"):
-        embed(timm(weights / "dino", pooling="average", tokens=False), pictures)
-    with pytest.raises(ValueError, match="needs a vision transformer"):
-        embed(timm(weights / "resnet"), pictures)
+def test_a_network_without_a_class_token_is_refused_for_cls(weights, pictures, tmp_path):
+    arguments = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    save_timm(tmp_path / "siglip", "vit_base_patch16_siglip_224", 32, arguments)
+    for folder in (weights / "resnet", tmp_path / "siglip"):
+        with pytest.raises(ValueError, match="needs a vision transformer with a class token; use average"):
+            embed(timm(folder), pictures)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "arguments", "dim"),
+    [
+        ("swin_tiny_patch4_window7_224", {"img_size": 32, "window_size": 2, "embed_dim": 8, "depths": (1, 1)}, 16),
+        ("vit_base_patch16_siglip_224", {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 1}, 16),
+        ("vit_small_patch14_reg4_dinov2", {"img_size": 28, "embed_dim": 16, "depth": 1}, 16),
+        ("convnext_atto", {"depths": (1, 1, 1, 1), "dims": (8, 8, 8, 16)}, 16),
+    ],
+)
+def test_the_average_is_over_places_whatever_the_layout(tmp_path, pictures, architecture, arguments, dim):
+    """Channels last (Swin), patches without a class token (SigLIP) or behind register tokens, channels first."""
+    heads = {"num_heads": (2, 2) if "swin" in architecture else 2} if "conv" not in architecture else {}
+    size = arguments.get("img_size", 32)
+    save_timm(tmp_path / "model", architecture, size, arguments | heads)
+    settings = timm(tmp_path / "model", pooling="average", tokens=False)
+    found = embed(settings, pictures)["vector"]
+    assert found.shape == (5, dim)
+    model = timm_library.create_model(f"local-dir:{tmp_path / 'model'}", pretrained=True, num_classes=0).eval()
+    transform = timm_library.data.create_transform(**timm_library.data.resolve_model_data_config(model))
+    batch = torch.stack([transform(decode(path)) for path in pictures])
+    with torch.inference_mode():
+        maps = model.forward_intermediates(batch, norm=True, intermediates_only=True, indices=1, output_fmt="NCHW")
+    assert np.allclose(found, maps[-1].mean((2, 3)), atol=1e-5)
 
 
 @pytest.mark.parametrize(("folder", "configured"), [("clip", True), ("quick", False)])

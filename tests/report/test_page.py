@@ -36,6 +36,8 @@ def settings(people=True, faces=True):
             "facets": ["group", "category", "activity"],
             "classifier": None,
             "model": "miniature",
+            "negative": "",
+            "labels": [],
         }
     if faces:
         facets = ["gender", "race", "age_band"]
@@ -47,6 +49,8 @@ def settings(people=True, faces=True):
             "facets": facets,
             "classifier": ("gender", "man_woman"),
             "model": None,
+            "negative": "",
+            "labels": ["gender", "race", "age_band"],
         }
     return write_report.Settings.model_validate(
         {

@@ -1,5 +1,6 @@
 """Test the scripts that run an encoder: they write the output of a small encoder in the order of the keys."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +77,25 @@ def test_prompts_are_embedded_once_each(clip, tmp_path):
     write_table(tmp_path / "1.parquet", rows.assign(seed=2))
     settings = embed_prompts.Settings(encoder=clip, weights="")
     vectors = tmp_path / "vectors.parquet"
-    embed_prompts.main(settings=settings, prompts=shards(tmp_path), vectors=vectors)
+    notes = tmp_path / "notes.json"
+    embed_prompts.main(settings=settings, prompts=shards(tmp_path), vectors=vectors, provenance=notes)
+    assert json.loads(notes.read_text()) == {"prompts": 3, "cut": 0, "unread": ""}
     keys, arrays = read_arrays(vectors)
     encoder = load_text_encoder(clip)
     assert list(keys) == ["p", "q", "r"]
     assert np.allclose(arrays, encoder.encode([texts[1], texts[2], texts[0]]), atol=1e-6)
     assert read_metadata(vectors) == encoder.metadata and "vector" in column_names(vectors)
+
+
+def test_prompts_beyond_the_context_are_counted_with_what_was_not_read(clip, tmp_path):
+    words = " ".join(["word"] * 75)
+    rows = pd.DataFrame({"prompt": [words, f"{words} of an older person"], "prompt_key": ["p", "q"]})
+    write_table(tmp_path / "0.parquet", rows)
+    settings, notes = embed_prompts.Settings(encoder=clip, weights=""), tmp_path / "notes.json"
+    embed_prompts.main(
+        settings=settings, prompts=[tmp_path / "0.parquet"], vectors=tmp_path / "vectors.parquet", provenance=notes
+    )
+    assert json.loads(notes.read_text()) == {"prompts": 2, "cut": 1, "unread": "of an older person"}
 
 
 def test_every_classifier_gives_each_image_probabilities_of_its_labels(clip, tmp_path):

@@ -35,6 +35,7 @@ from tests.conftest import ROOT
 from tests.tiny import tiny_flux, tiny_pixart, tiny_sana, tiny_sd, tiny_sd3, tiny_sdxl
 from untold.base.devices import MachineError
 from untold.base.identity import digest
+from untold.base.pipeline import takes_negative
 from untold.data.parquet import read_arrays, read_table, write_table
 from untold.data.vectors import unit
 from untold.study.activities import Activity
@@ -274,6 +275,15 @@ def test_another_vae_decodes_the_same_latents(sdxl, made, tmp_path):
     assert not np.array_equal(sample.image, made[0].image)
     if sampler.device().type == "cpu":
         assert np.array_equal(sample.latents, made[0].latents)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize("build", [tiny_sdxl, tiny_sd, tiny_sd3, tiny_flux, tiny_pixart, tiny_sana])
+def test_whether_a_negative_prompt_has_an_effect_is_known(tmp_path, build, guidance):
+    folder = build(tmp_path / "model")
+    requests = [REQUESTS[0]._replace(negative=text) for text in ("cartoon", "dog")]
+    a, b = run(folder, requests, guidance=guidance, scheduler="model")
+    assert takes_negative(folder, guidance) == (not same(a, b))
 
 
 @pytest.mark.parametrize(

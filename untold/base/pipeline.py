@@ -53,6 +53,19 @@ def pipeline_problem(path: Path) -> str | None:
     return None
 
 
+def takes_negative(folder: Path, guidance: float) -> bool:
+    """Whether a negative prompt has an effect on the images of a pipeline.
+
+    Pipelines compare the prompt with a negative one only if guidance is above 1. Distilled ones know guidance as an
+    input instead: FLUX, and UNets such as those of latent consistency models, which have an embedding for it.
+    """
+    parts = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    if guidance <= 1 or str(parts["_class_name"]).startswith(("Flux", "LatentConsistency")):
+        return False
+    unet = folder / "unet" / "config.json"
+    return not (unet.is_file() and json.loads(unet.read_text(encoding="utf-8")).get("time_cond_proj_dim"))
+
+
 def _is_lora(file: Path) -> bool:
     """Whether the header of a safetensors file names tensors of a LoRA."""
     try:

@@ -175,24 +175,28 @@ def _timm(settings: Timm, folder: Path):
     config = timm.data.resolve_model_data_config(model)
     transform = timm.data.create_transform(**config, is_training=False)
     convert = cast(model, settings.dtype)
+    prefix = getattr(model, "num_prefix_tokens", 0)  # class and register tokens, which precede the patches
+    classified = getattr(model, "has_class_token", prefix > 0)
     if settings.pooling == "average":
 
         def forward(batch: torch.Tensor) -> Arrays:
-            features = model.forward_features(convert(batch))
-            if features.ndim != 4:
-                raise ValueError(f"{folder}: pooling average needs a convolutional network; use cls for this one")
-            return {"vector": features.float().mean((2, 3)).cpu().numpy()}
+            features = model.forward_features(convert(batch)).float()
+            if features.ndim == 3:
+                return {"vector": features[:, prefix:].mean(1).cpu().numpy()}
+            # Some networks, such as Swin, put the channels last.
+            places = (2, 3) if features.shape[1] == model.num_features else (1, 2)
+            return {"vector": features.mean(places).cpu().numpy()}
 
     else:
 
         def forward(batch: torch.Tensor) -> Arrays:
             features = model.forward_features(convert(batch))
-            if features.ndim != 3 or model.num_prefix_tokens < 1:
-                raise ValueError(f"{folder}: pooling cls needs a vision transformer with a class token")
+            if features.ndim != 3 or not classified:
+                raise ValueError(f"{folder}: pooling cls needs a vision transformer with a class token; use average")
             features = features.float().cpu().numpy()
             arrays = {"vector": features[:, 0], "mean": features.mean(1)}
             # The class token comes first, then the patches; register tokens are skipped.
-            patches = features[:, model.num_prefix_tokens :]
+            patches = features[:, prefix:]
             return arrays | (
                 {"tokens": np.concatenate([features[:, :1], patches], 1).astype(np.float16)} if settings.tokens else {}
             )
@@ -221,15 +225,24 @@ def _vae(settings: Vae, folder: Path):
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A model that turns texts into float32 vectors of shape (n, dim)."""
+    """A model that turns texts into float32 vectors of shape (n, dim), and says which texts are too long for it.
+
+    Attributes
+    ----------
+    encode : callable
+        Vectors of texts. What is beyond the context is not read; the log says of how many texts.
+    cut : callable
+        Whether each text is longer than the context.
+    """
 
     encode: Callable[[Sequence[str]], np.ndarray]
+    cut: Callable[[Sequence[str]], list[bool]]
     logit_scale: float
     metadata: Mapping[str, Any] = field(repr=False)
 
 
 def load_text_encoder(settings: OpenClip) -> TextEncoder:
-    """Create the text tower of an open_clip model. Texts beyond its context are truncated; the log says how many."""
+    """Create the text tower of an open_clip model."""
     import open_clip
 
     folder = Path(settings.source.folder)
@@ -238,18 +251,20 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        vectors, cut = [], 0
+        vectors = []
         with torch.inference_mode():
             for start in range(0, len(texts), 256):
-                batch = list(texts[start : start + 256])
-                tokens = tokenizer(batch)
-                # A truncated text has the end token where a longer context has a word.
-                longer = tokenizer(batch, context_length=2 * tokens.shape[1])
-                cut += int((longer[:, tokens.shape[1] - 1] != tokens[:, -1]).sum())
+                tokens = tokenizer(list(texts[start : start + 256]))
                 vectors.append(model.encode_text(tokens.to(device())).float().cpu().numpy())
-        if cut:
-            log.warning("%d of %d texts are longer than the context and were cut", cut, len(texts))
+        if too_long := sum(cut(texts)):
+            log.warning("%d of %d texts are longer than the context and were cut", too_long, len(texts))
         return np.concatenate(vectors)
+
+    def cut(texts: Sequence[str]) -> list[bool]:
+        tokens = tokenizer(list(texts))
+        # A truncated text has the end token where a longer context has a word.
+        longer = tokenizer(list(texts), context_length=2 * tokens.shape[1])
+        return (longer[:, tokens.shape[1] - 1] != tokens[:, -1]).tolist()
 
     metadata = {
         "model": settings.source.model_dump(exclude_none=True),
@@ -258,4 +273,4 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
         "dtype": "float32",
         "versions": {name: version(name) for name in ("torch", "open_clip_torch")},
     }
-    return TextEncoder(encode, model.logit_scale.exp().item(), metadata)
+    return TextEncoder(encode, cut, model.logit_scale.exp().item(), metadata)

@@ -98,6 +98,8 @@ class PageDataset:
         Number of accepted images, and of those that have a thumbnail.
     tables, figures : dict
         By name (``dino-clusters`` for a table of a space), in the order of the catalogue.
+    doubts : list of str
+        What was not done as it was asked for, to be read before the results.
     seeds, activities : int
         Number of seeds and activities; 0 for a folder.
     """
@@ -115,6 +117,7 @@ class PageDataset:
     spaces: list[PageSpace]
     examples: list[Example]
     rejected: list[Rejected]
+    doubts: list[str]
     sheets: Sheets
     seeds: int
     activities: int

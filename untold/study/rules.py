@@ -138,9 +138,17 @@ def page_files(plan: Plan) -> dict[str, dict[str, list[str]]]:
 
 
 def provenance_files(plan: Plan) -> list[str]:
-    """The records of how the images of each shard were made."""
-    folder = f"{plan.study.results}/provenance/synthesise"
-    return [f"{folder}/{name}/{shard}.json" for name, made in plan.generated.items() for shard in made.synthesis]
+    """The records of how the images and the vectors of the prompts of each shard were made."""
+    folder = f"{plan.study.results}/provenance"
+    files = []
+    for name, made in plan.generated.items():
+        files += [f"{folder}/synthesise/{name}/{shard}.json" for shard in made.synthesis]
+        files += [
+            f"{folder}/embed_prompts/{name}/{encoder}/{shard}.json"
+            for encoder in made.texts
+            for shard in made.embedding_shards
+        ]
+    return files
 
 
 def crate_files(plan: Plan) -> list[str]:

@@ -31,7 +31,7 @@ class Timm(Strict):
     source: Source = Field(description="Folder or repository with config.json and safetensors weights.")
     pooling: Literal["cls", "average"] = Field(
         description="`cls`: the class token, for vision transformers (the mean over all tokens becomes another space). "
-        "`average`: global average pooling, for convolutional networks."
+        "`average`: the mean over all places, for convolutional networks and for transformers without a class token."
     )
     tokens: bool = Field(description="Keep patch tokens, for the patch similarities (vision transformers only).")
     dtype: Literal["float32", "bfloat16"] = Field(

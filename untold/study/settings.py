@@ -232,6 +232,8 @@ def page_settings(plan: DatasetPlan) -> Settings:
         **{key: drawn[key] for key in ("groups", "contrast", "keys")},
         "kind": plan.settings.kind,
         "model": plan.settings.model if isinstance(plan, GeneratedPlan) else None,
+        "negative": plan.settings.prompts.negative if isinstance(plan, GeneratedPlan) else "",
+        "labels": plan.settings.columns if isinstance(plan, FolderPlan) else [],
         "classifier": plan.main_classifier,
         "facets": [*plan.attributes, *(["activity"] if isinstance(plan, GeneratedPlan) else [])],
     }
