@@ -6,8 +6,7 @@ import pandas as pd
 
 from scripts.cli import NamedFiles, run
 from scripts.estimate_shares import AXIS, JudgeSettings, read_judgements
-from untold.catalogue.tables import TABLES
-from untold.data.csv import leading, read_csvs, write_tables
+from untold.data.csv import empty, leading, read_csvs, write_tables
 from untold.data.parquet import read_table
 from untold.judges.judgement import pictures_of
 from untold.judges.readout import amplification
@@ -52,14 +51,9 @@ def main(
         slopes.append(amplification(drawn, weights, unguided, settings.resampling).assign(judge=judge, space=space))
     head = ["dataset", "axis", "judge", "space"]
     named = {"readout_shares": joined, "amplification": slopes}
-    frames = {name: pd.concat(found) if found else nothing(name) for name, found in named.items()}
+    frames = {name: pd.concat(found) if found else empty(name) for name, found in named.items()}
     frames = {name: frame.assign(dataset=settings.dataset, axis=AXIS) for name, frame in frames.items()}
     write_tables(tables, settings.dataset, {name: leading(frame, head) for name, frame in frames.items()})
-
-
-def nothing(table: str) -> pd.DataFrame:
-    """The table if no judge passes its self-check."""
-    return pd.DataFrame(columns=[column.name for column in TABLES[table].all_columns])
 
 
 def activity_shares(shares: pd.DataFrame, judge: str, space: str) -> pd.DataFrame:

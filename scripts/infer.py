@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
-from untold.data.csv import write_tables
+from untold.data.csv import empty, write_tables
 from untold.data.parquet import read_table
 from untold.data.predictions import beside_groups
 from untold.judges.groups import gate
@@ -31,10 +31,11 @@ from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Groups in order, pairs to compare (the main one first), rows of the original table, and parameters."""
+    """Groups and whether they have an order, pairs to compare (the main one first), rows of the original table, and parameters."""
 
     dataset: str
     groups: list[str]
+    ordered: bool
     placebos: list[str]
     pairs: list[tuple[str, str]]
     rows: list[tuple[str, str, str, str]]
@@ -69,7 +70,7 @@ def main(
         "contrasts": gaps,
         "contrasts_adherent": gaps.iloc[:0],
         "net_of_placebo": gaps.iloc[:0].drop(columns=[*NET_COLUMNS]),
-        "trend": page_trend(groups, settings.groups, resampling),
+        "trend": page_trend(groups, settings.groups, resampling) if settings.ordered else empty("trend"),
         "categories": by_category(groups, pairs, resampling, shared_noise=noise),
         "activities": by_activity(groups, pairs, confidence=chosen.confidence),
         "equivalence": equivalence(

@@ -54,6 +54,7 @@ EXPECTED: dict[str, set[str]] = {
     "encoders.*": {"embed_images"},
     "datasets.people.axis": set(),  # its words are only used where the study has none
     "datasets.people.activities.*": {"write_prompts"},
+    "datasets.people.prompts.ordered": {"infer"},
     "datasets.people.prompts.*": {"write_prompts"},
     "datasets.people.seeds": {"write_prompts"},
     "datasets.people.neutral_seeds": {"write_prompts"},

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from untold.base.files import atomic
+from untold.catalogue.tables import TABLES
 
 
 def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -17,6 +18,11 @@ def leading(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     ['space', 'n', 'estimate']
     """
     return frame[[*columns, *frame.columns.difference(list(columns), sort=False)]]
+
+
+def empty(table: str) -> pd.DataFrame:
+    """A table of the catalogue without rows, where a study has nothing to put into it."""
+    return pd.DataFrame(columns=[column.name for column in TABLES[table].all_columns])
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -43,6 +43,9 @@ class Prompts(Strict):
     groups: dict[Name, Text] = Field(
         min_length=2, description="Templates of the marked groups, with `{activity}`, in the order of the axis."
     )
+    ordered: bool = Field(
+        True, description="Whether the groups have an order, as ages do; if so, three or more are tested for a trend."
+    )
     placebos: dict[Name, Text] = Field(
         default_factory=dict,
         description="Templates whose modifier has the same length but no bearing on the axis.",

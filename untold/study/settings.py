@@ -14,7 +14,7 @@ def prompt_settings(plan: GeneratedPlan, shard: str) -> Settings:
     """Of write_prompts."""
     return {
         "activities": [vars(activity) for activity in plan.synthesis[shard]],
-        "prompts": plan.settings.prompts.model_dump(),
+        "prompts": plan.settings.prompts.model_dump(exclude={"ordered"}),
         "first_seed": plan.settings.first_seed,
         "seeds": plan.settings.seeds,
         "neutral_seeds": plan.settings.neutral_seeds or plan.settings.seeds,
@@ -81,6 +81,7 @@ def inference_settings(plan: GeneratedPlan) -> Settings:
     return {
         "dataset": plan.name,
         "groups": plan.groups,
+        "ordered": plan.settings.prompts.ordered and len(plan.groups) > 2,
         "placebos": list(plan.settings.prompts.placebos),
         "pairs": plan.pairs,
         "rows": plan.original_rows,
