@@ -155,7 +155,7 @@ def people(results: Path, rng: np.random.Generator) -> None:
         ("dino split", "dino", "patch_maxsim", ""),
     ]
     compared = {"placebos": list(PROMPTS["placebos"]), "pairs": PAIRS, "rows": rows, "inference": INFERENCE}
-    compared["shared_noise"] = False
+    compared |= {"shared_noise": False, "ordered": True}
     infer.main(
         settings=infer.Settings(dataset="people", groups=GROUPS, **compared),
         similarity=[similarity],
