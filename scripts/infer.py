@@ -31,7 +31,7 @@ from untold.study.schema_analysis import Inference
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Groups and whether they have an order, pairs to compare (the main one first), rows of the original table, and parameters."""
+    """Groups, whether they have an order, pairs (the main one first), rows of the original table, and parameters."""
 
     dataset: str
     groups: list[str]
