@@ -44,6 +44,7 @@ rule list_rejects:
         "<logs>/list_rejects/{dataset}.log",
     benchmark:
         "<benchmarks>/list_rejects/{dataset}.tsv"
+    priority: 10  # it stops a run that has no image, before other jobs wonder
     conda:
         CONDA
     resources:

@@ -37,7 +37,8 @@ def main(*, settings: Settings, images: list[Path], vectors: Path, tokens: list[
     done = list(
         track(batches, f"embed {vectors.parent.name} {vectors.stem}", len(paths), size=lambda b: len(b["vector"]))
     )
-    arrays = {name: np.concatenate([batch[name] for batch in done]) for name in (done[0] if done else {})}
+    done = done or [encoder.nothing()]
+    arrays = {name: np.concatenate([batch[name] for batch in done]) for name in done[0]}
     metadata = {**encoder.metadata, "images_sha256": digest(sorted(manifest["sha256"]))}
     for path in tokens:  # one file, or none
         write_arrays(path, manifest["key"], {"tokens": arrays.pop("tokens")}, metadata)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from tests.photographs import write_photographs
+from untold.data.parquet import read_table, write_table
 from untold.images import decode, folder
 from untold.images.label_table import read_labels
 from untold.images.labels import (
@@ -129,6 +130,15 @@ def test_kinds_that_are_not_read_and_hidden_files_are_listed_with_the_reason(tmp
     listed = dict(zip(rejects["path"].str.removeprefix(f"{tmp_path}/"), rejects["reason"], strict=True))
     assert listed["a.dng"].startswith(".dng is not read") and listed["b.svg"].startswith(".svg is not read")
     assert sum(reason.startswith("hidden") for reason in listed.values()) == 3
+
+
+def test_a_manifest_without_pictures_has_the_types_of_one_with_pictures(tmp_path):
+    """A mask of no rows and no type would choose columns instead of rows."""
+    (tmp_path / "a.jpg").write_text("no picture")
+    manifest, _ = folder.index(tmp_path, ["a.jpg"])
+    write_table(tmp_path / "shard.parquet", manifest)
+    read = read_table(tmp_path / "shard.parquet")
+    assert read[read["accepted"]].columns.tolist() == list(folder.MANIFEST)
 
 
 def test_links_out_of_the_folder_are_followed_if_asked(tmp_path):

@@ -121,6 +121,18 @@ def test_rejected_images_of_a_generated_set_are_listed(tmp_path):
     assert read(listed).to_numpy().tolist() == [["people", "store/b.png", "the image is constant"]]
 
 
+def test_a_dataset_without_a_usable_image_is_an_error_that_says_why(tmp_path):
+    rows = [("a", "photos/a.png", False, "truncated"), ("b", "photos/b.png", False, "empty file")]
+    write_table(tmp_path / "images.parquet", pd.DataFrame(rows, columns=["key", "path", "accepted", "reason"]))
+    with pytest.raises(ValueError, match=r"none of the 2 images of photos can be used.*photos/a\.png: truncated"):
+        list_rejects.main(
+            settings=list_rejects.Settings(dataset="photos"),
+            images=[tmp_path / "images.parquet"],
+            rejects=[],
+            listed=tmp_path / "rejects.csv",
+        )
+
+
 def test_no_problem_of_the_labels_is_lost_between_shards(folder, tmp_path):
     """Most of the 64 shards have no file, and a label without a file can belong to any shard."""
     labels = tmp_path / "labels.csv"
@@ -131,7 +143,8 @@ def test_no_problem_of_the_labels_is_lost_between_shards(folder, tmp_path):
     table = {"file": str(labels), "key": "file", "columns": ["gender"]}
     manifest, rejects = indexed(tmp_path, [labels], path=str(tmp_path / "few"), labels=table, shards=64)
     assert manifest["gender"].tolist() == ["male"]
-    assert sorted(rejects["path"]) == sorted(gone)
+    assert rejects["path"].tolist() == ["gone-0.png"]
+    assert rejects["reason"].tolist() == ["label without a file (and 39 more such rows)"]
 
 
 def test_caption_words_of_clusters(folder, tmp_path):

@@ -12,6 +12,7 @@ from tests.photographs import write_photographs
 from tests.tiny_encoders import tiny_clip, tiny_dino
 from untold.base.identity import digest, file_digest
 from untold.data.parquet import column_names, read_arrays, read_metadata, read_table, write_arrays, write_table
+from untold.images import folder
 from untold.images.decode import UnreadableImage, decode
 from untold.models.encoders import load_encoder, load_text_encoder
 from untold.study.schema_encoders import OpenClip, Timm
@@ -59,6 +60,26 @@ def test_images_are_embedded_once_each_in_the_order_of_their_keys(manifest, dino
         assert np.array_equal(arrays, np.concatenate([batch[column] for batch in batches])), column
     expected = dict(encoder.metadata) | {"images_sha256": digest(sorted(manifest["sha256"]))}
     assert read_metadata(vectors) == read_metadata(tokens) == expected
+
+
+@pytest.mark.parametrize("pooling", ["cls", "average"])
+def test_a_shard_without_pictures_has_the_columns_of_the_others(tmp_path, pooling):
+    tiny_dino(tmp_path / "dino")
+    encoder = Timm(
+        library="timm", source={"path": str(tmp_path / "dino")}, pooling=pooling, tokens=pooling == "cls", batch_size=2
+    )
+    paths = write_photographs(tmp_path / "photographs", 3)
+    manifest, _ = folder.index(tmp_path / "photographs", [path.name for path in paths])
+    write_table(tmp_path / "0.parquet", manifest)
+    write_table(tmp_path / "1.parquet", manifest[:0])
+    settings = embed_images.Settings(encoder=encoder, weights="", max_pixels=10**8)
+    for number in (0, 1):
+        tokens = [tmp_path / f"tokens{number}.parquet"] if pooling == "cls" else []
+        vectors = tmp_path / f"vectors{number}.parquet"
+        embed_images.main(settings=settings, images=[tmp_path / f"{number}.parquet"], vectors=vectors, tokens=tokens)
+    assert len(read_arrays([tmp_path / f"vectors{number}.parquet" for number in (1, 0)])[0]) == len(manifest) > 0
+    if pooling == "cls":
+        assert read_arrays(tmp_path / "tokens1.parquet", "tokens")[1].shape[1:] == (17, 16)
 
 
 def test_an_image_that_has_changed_is_not_embedded(manifest, clip, tmp_path):

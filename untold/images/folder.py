@@ -65,7 +65,9 @@ def index(
         else:
             key = hashlib.sha256(f"{digest}/{relative}".encode()).hexdigest()[:32]
             accepted.append((key, path.as_posix(), digest, width, height, True, ""))
-    return pd.DataFrame(accepted, columns=list(MANIFEST)), pd.DataFrame(rejected, columns=list(REJECTS))
+    # An empty column has no type of its own, and one without a type is no mask.
+    manifest = pd.DataFrame(accepted, columns=list(MANIFEST)).astype({"width": int, "height": int, "accepted": bool})
+    return manifest, pd.DataFrame(rejected, columns=list(REJECTS))
 
 
 def _check_name(relative: str) -> None:

@@ -69,6 +69,12 @@ class ImageEncoder:
                         arrays = self.forward(stacked)
                     yield arrays
 
+    def nothing(self) -> Arrays:
+        """The arrays of no image, with the types and shapes of others."""
+        blank = self.transform(Image.new("RGB", (64, 64)))
+        with torch.inference_mode():
+            return {name: values[:0] for name, values in self.forward(blank[None].to(self.device)).items()}
+
 
 def load_encoder(settings: Encoder) -> ImageEncoder:
     """Create the image encoder described by an entry of the configuration.

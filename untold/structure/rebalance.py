@@ -35,9 +35,9 @@ def near_duplicates(
     Returns
     -------
     DataFrame
-        One row per image that has an earlier duplicate: ``position, duplicate_of`` (position of the first image of
-        its group), ``kind`` (exact, near), ``cosine`` to that image. Groups are transitive, so the cosine can be
-        below the threshold in a chain of duplicates.
+        One row per image that has an earlier duplicate: ``position, duplicate_of`` (position of the image that is
+        kept in its place), ``kind`` (exact, near), ``cosine`` to that image, at least the threshold if it is near. In
+        a chain of duplicates, whose ends are unlike, more than one image is kept.
 
     Examples
     --------
@@ -58,7 +58,8 @@ def near_duplicates(
     np.minimum.at(first, codes, np.arange(len(points)))
     group = first[codes]
     with reproducible():
-        group = _join_near(points, np.unique(group), group, threshold, min(components, points.shape[1]))
+        chain = _join_near(points, np.unique(group), group, threshold, min(components, points.shape[1]))
+        group = _kept(points, group, chain, threshold)[group]
     later = np.flatnonzero(group < np.arange(len(points)))
     leader = group[later]
     return pd.DataFrame(
@@ -107,6 +108,20 @@ def _join_near(
                 group, pairs = _join(group, np.concatenate(pairs, axis=1)), pairs[:1]
         group = _join(group, np.concatenate(pairs, axis=1))
     return group
+
+
+def _kept(points: np.ndarray, distinct: np.ndarray, chain: np.ndarray, threshold: float) -> np.ndarray:
+    """For each image, the one that is kept in its place: the first of its chain that it is near to, if not itself."""
+    kept = np.arange(len(points))
+    members = np.unique(distinct)
+    members = members[np.argsort(chain[members], kind="stable")]
+    for left in np.split(members, np.flatnonzero(np.diff(chain[members])) + 1):
+        while len(left) > 1:
+            near = points[left] @ points[left[0]] >= threshold - 1e-6
+            near[0] = True
+            kept[left[near]] = left[0]
+            left = left[~near]
+    return kept
 
 
 def _join(group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
