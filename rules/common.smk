@@ -40,6 +40,9 @@ try:
     if workflow.is_main_process:
         for file in workflow.configfiles:
             refuse_repeated_keys(file)
+        if len(workflow.configfiles) > 1:
+            merged = "are merged, as Snakemake does: lists are replaced, and groups or encoders of all of them are used"
+            print(f"warning: {SOURCE} {merged}", file=sys.stderr)
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None

@@ -84,7 +84,7 @@ MISTAKES = [
     ("datasets/people/kind", "genrated", "datasets.people", "'genrated'"),
     ("datasets/people/sede", 1, "datasets.people.sede", "did you mean seeds?"),
     ("datasets/people/seeds", 0, "datasets.people.seeds", "greater than or equal to 1"),
-    ("datasets/people/seeds", "4", "datasets.people.seeds", "valid integer"),
+    ("datasets/people/seeds", "four", "datasets.people.seeds", "valid integer"),
     ("datasets/people/seeds", True, "datasets.people.seeds", "valid integer"),
     ("datasets/people/first_seed", -1, "datasets.people.first_seed", "greater than or equal to 0"),
     ("datasets/people/first_seed", 2**63, "datasets.people.first_seed", "less than"),
@@ -174,6 +174,19 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(path, value, key, remedy
     lines = message(changed(path, value)).splitlines()
     assert any(line.startswith(f"{FILE}: {key}") and remedy in line for line in lines), lines
     assert all(line.startswith(f"{FILE}: ") for line in lines)
+
+
+def test_nested_values_of_the_command_line_get_their_types_back():
+    """Snakemake reads ``--config 'inference={"resamples": 200}'`` as text."""
+    study = changed("inference/resamples", "200")
+    study["datasets"]["people"] |= {"seeds": "2", "neutral_seeds": "3"}
+    study["inference"]["confidence"] = "0.9"
+    study["datasets"]["people"]["activities"]["miniature"] = "true"
+    parsed = parse_study(study, FILE)
+    people = parsed.datasets["people"]
+    assert (parsed.inference.resamples, parsed.inference.confidence) == (200, 0.9)
+    assert (people.seeds, people.neutral_seeds, people.activities.miniature) == (2, 3, True)
+    assert "seeds" in message(changed("datasets/people/seeds", "two"))
 
 
 def test_an_attribute_without_labels_needs_an_encoder_that_reads_prompts():

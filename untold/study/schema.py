@@ -5,9 +5,10 @@
 
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
+import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from untold.study.completion import complete
@@ -67,7 +68,8 @@ def parse_study(values: Mapping[str, Any], source: str) -> Study:
     Parameters
     ----------
     values : mapping
-        Contents of the YAML file, which may be as short as `complete` allows.
+        Contents of the YAML file, which may be as short as `complete` allows. Numbers and truth values may be text, as
+        Snakemake leaves them in nested values of ``--config``.
     source : str
         Name of the file, for error messages.
 
@@ -76,10 +78,33 @@ def parse_study(values: Mapping[str, Any], source: str) -> Study:
     ConfigError
         With one line per mistake: file, key, what is wrong and how to fix it.
     """
+    written_out = complete(values, source)
     try:
-        return Study.model_validate(complete(values, source))
+        return Study.model_validate(written_out)
+    except ValidationError as error:
+        _restore_types(written_out, error.errors())
+    try:
+        return Study.model_validate(written_out)
     except ValidationError as error:
         raise ConfigError(*(_explain(detail, source) for detail in error.errors())) from None
+
+
+def _restore_types(values: Any, details: Iterable[Mapping[str, Any]]) -> None:
+    """Read text as YAML does where a number or a truth value is wanted, in place."""
+    for detail in details:
+        text = detail["input"]
+        if detail["type"] not in ("int_type", "float_type", "bool_type") or not isinstance(text, str):
+            continue
+        *parents, last = (part for i, part in enumerate(detail["loc"]) if not _is_tag(detail["loc"], i))
+        place = values
+        try:
+            value = yaml.safe_load(text)
+            for part in parents:
+                place = place[part]
+        except (yaml.YAMLError, ValueError, LookupError, TypeError):  # the alternatives of a union have names, too
+            continue
+        if isinstance(value, bool | int | float):
+            place[last] = value
 
 
 _KINDS: dict[str, type[Strict]] = {
