@@ -49,8 +49,9 @@ onstart:
     # this, and another version may not have the attribute.
     if hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
-    forget_other(RESULTS, parts(PLAN, ROOT))
-    write_out(RESULTS, STUDY)
+    if set(workflow.dag_settings.targets) != {"new_study"}:  # which makes no results
+        forget_other(RESULTS, parts(PLAN, ROOT))
+        write_out(RESULTS, STUDY)
 
 
 onsuccess:
@@ -65,7 +66,7 @@ onsuccess:
 
 onerror:
     # On a full disk, job logs cannot be written either, so report it here.
-    if (free := shutil.disk_usage(RESULTS).free) < 2**26:
+    if (free := shutil.disk_usage(RESULTS if Path(RESULTS).exists() else ".").free) < 2**26:
         print(
             f"{RESULTS}: only {free / 2**20:.1f} MB left on this disk; free some space and rerun (finished outputs are kept)"
         )

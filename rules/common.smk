@@ -35,6 +35,8 @@ ALIVE = join_runs(Path(".snakemake"))
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "config"
 # For the target `compare` only: folders of finished studies.
 COMPARED = config.pop("studies", [])
+# For the target `new_study` only: what to start from.
+STARTER = config.pop("starter", "")
 
 try:
     if workflow.is_main_process:

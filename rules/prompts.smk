@@ -23,3 +23,17 @@ rule write_prompts:
     shell:
         'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.write_prompts '
         "--settings {params.settings:q} --table {output.table} &> {log}"
+
+
+rule new_study:
+    log:
+        ".snakemake/log/new_study.log",
+    localrule: True
+    conda:
+        CONDA
+    params:
+        starter=STARTER,
+    message:
+        "Write a file to start a study from"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.new_study --starter {params.starter:q} 2>&1 | tee {log}'

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.tiny_encoders import save_clip, save_timm, tiny_clip, tiny_dino, tiny_resnet
+from tests.tiny_encoders import save_clip, save_timm, tiny_clip, tiny_dino, tiny_resnet, tiny_siglip
 from untold.base.identity import file_digest
 from untold.images.decode import decode
 from untold.models import encoders
@@ -336,6 +336,16 @@ def test_bfloat16_turns_vectors_a_little_and_says_so(weights, pictures, make, mo
     cosines /= np.linalg.norm(first["vector"], axis=1) * np.linalg.norm(second["vector"], axis=1)
     assert (cosines > 0.999).all()
     assert not np.array_equal(first["vector"], second["vector"])
+
+
+def test_a_model_in_the_layout_of_siglip_embeds_pictures_and_prompts(tmp_path, pictures):
+    settings = clip(tiny_siglip(tmp_path / "siglip"))
+    assert embed(settings, pictures)["vector"].shape == (5, 16)
+    encoder = load_text_encoder(settings)
+    fits, too_long = "a photo of a old person cooking", "a photo of a old young person cooking"
+    first, other, cut = encoder.encode([fits, fits.replace("old", "young"), too_long])
+    assert not np.allclose(first, other, atol=1e-4) and np.isfinite(cut).all()
+    assert encoder.cut(["a photo", fits, too_long, f"{too_long} " * 9]) == [False, False, True, True]
 
 
 def test_bfloat16_is_refused_where_it_is_slow(weights, monkeypatch):

@@ -267,10 +267,10 @@ def load_text_encoder(settings: OpenClip) -> TextEncoder:
         return np.concatenate(vectors)
 
     def cut(texts: Sequence[str]) -> list[bool]:
-        tokens = tokenizer(list(texts))
-        # A truncated text has the end token where a longer context has a word.
-        longer = tokenizer(list(texts), context_length=2 * tokens.shape[1])
-        return (longer[:, tokens.shape[1] - 1] != tokens[:, -1]).tolist()
+        context = tokenizer([""]).shape[1]
+        longer = tokenizer(["", *texts], context_length=2 * context)
+        padding = longer[0, -1]
+        return (longer[1:, context:] != padding).any(1).tolist()
 
     metadata = {
         "model": settings.source.model_dump(exclude_none=True),
