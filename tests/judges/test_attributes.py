@@ -260,6 +260,39 @@ def test_the_interval_of_a_validated_score_holds_the_score_of_new_images():
     assert np.mean(covered) >= 0.88
 
 
+RACES = ["white", "black", "latino", "east asian", "southeast asian", "indian", "middle eastern"]
+
+
+def drawn(n: int, accuracy: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return true labels of unequal frequency and predictions that are right with the given probability."""
+    truth = rng.choice(RACES, n, p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
+    return truth, np.where(rng.random(n) < accuracy, truth, rng.choice(RACES, n))
+
+
+@pytest.mark.parametrize("n", [3, 400])
+def test_scores_of_many_classes_are_scikit_learns(n):
+    truth, predicted = drawn(n, 0.5, np.random.default_rng(0))
+    found = audit.class_scores(truth, predicted, RACES, seed=1).set_index("statistic")
+    assert found.loc["accuracy", "estimate"] == pytest.approx(accuracy_score(truth, predicted))
+    expected = f1_score(truth, predicted, labels=RACES, average="macro", zero_division=0)
+    assert found.loc["macro_f", "estimate"] == pytest.approx(expected)
+    most = pd.Series(truth).value_counts(normalize=True).max()
+    assert found.loc["accuracy_of_most_common", "estimate"] == pytest.approx(most)
+    assert audit.class_scores([], [], RACES, seed=1)["note"].tolist() == ["no labelled images"]
+
+
+def test_intervals_of_many_classes_hold_the_scores_of_new_images():
+    """The truth is the score of a million images; 200 studies of 300 images, nominal 95 %."""
+    large = audit.class_scores(*drawn(10**6, 0.4, np.random.default_rng(1)), RACES, seed=1).set_index("statistic")
+    held = []
+    for study in range(200):
+        found = audit.class_scores(*drawn(300, 0.4, np.random.default_rng([2, study])), RACES, seed=study)
+        found = found.set_index("statistic").loc[["accuracy", "macro_f"]]
+        true = large.loc[["accuracy", "macro_f"], "estimate"]
+        held.append((found["low"] <= true) & (true <= found["high"]))
+    assert (np.mean(held, axis=0) > 0.90).all()
+
+
 def test_calibration_is_scikit_learns():
     truth, probability, _ = faces()
     curve, ece = audit.calibration(truth, probability)

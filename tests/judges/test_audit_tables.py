@@ -311,6 +311,48 @@ def audited(folder, place: Path, labels: list[str]) -> dict[str, pd.DataFrame]:
     return {name: read(path) for name, path in zip(ATTRIBUTE_TABLES, tables, strict=True)}
 
 
+def test_audit_of_three_classes(folder, tmp_path):
+    """A classifier of age that calls every older woman middle-aged, and is right about all others."""
+    rng = np.random.default_rng(0)
+    manifest = read_table(folder.images)
+    age = np.array(["young", "middle", "older"], dtype=object)[np.arange(len(manifest)) % 3]
+    age[0] = "unknown"  # a label that is none of the classes
+    write_table(tmp_path / "images.parquet", manifest.assign(age=age))
+    predicted = np.where((age == "older") & (manifest["gender"] == "female"), "middle", age)
+    rows = []
+    for label in ("young", "middle", "older"):
+        probability = np.where(predicted == label, 0.6, 0.2) + 0.01 * rng.random(len(age))
+        rows.append(pd.DataFrame({"key": manifest["key"], "label": label, "probability": probability}))
+    predictions = tmp_path / "predictions.parquet"
+    write_table(predictions, pd.concat(rows).assign(attribute="age", classifier="words"))
+    settings = audit_attributes.Settings(
+        dataset="photos",
+        attributes={"age": ["young", "middle", "older"]},
+        groups=["age", "gender"],
+        seed=1,
+        confidence=0.95,
+    )
+    paths = [tmp_path / f"photos-attributes_{name}.csv" for name in ATTRIBUTE_TABLES]
+    audit_attributes.main(
+        settings=settings, images=[tmp_path / "images.parquet"], predictions=[predictions], tables=paths
+    )
+    tables = {name: read(path) for name, path in zip(ATTRIBUTE_TABLES, paths, strict=True)}
+    known = (age != "unknown") & manifest["gender"].notna()
+    wrong = int(((age == "older") & (manifest["gender"] == "female")).sum())
+    confusion = tables["confusion"].set_index(["attribute", "true", "predicted"])["count"]
+    assert confusion["all", "older", "middle"] == wrong > 3
+    assert confusion["all", "young", "young"] == (age == "young").sum()
+    errors = tables["errors"].set_index(["attribute", "group"])["errors"]
+    assert errors["age", "older"] == errors["gender", "female"] == wrong and errors["gender", "male"] == 0
+    summary = tables["summary"].set_index("statistic")
+    assert summary.loc["accuracy", "estimate"] == pytest.approx(1 - wrong / (age != "unknown").sum())
+    assert summary.loc["accuracy", "low"] < summary.loc["accuracy", "estimate"] < summary.loc["accuracy", "high"]
+    gap = tables["gaps"].set_index("attribute").loc["gender"]
+    assert (gap["statistic"], gap["high_group"]) == ("worst_group_gap", "female")
+    assert gap["estimate"] == pytest.approx(wrong / (known & (manifest["gender"] == "female")).sum())
+    assert tables["thresholds"].empty and tables["calibration"]["n"].sum() == (age != "unknown").sum()
+
+
 def test_audit_and_the_published_figures_beside_it(folder, tmp_path):
     tables = audited(folder, tmp_path, ["male", "female"])
     errors = tables["errors"][tables["errors"]["classifier"] == "ensemble"].set_index("group")

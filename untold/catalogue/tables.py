@@ -1566,12 +1566,16 @@ AUDIT = (
                 "statistic",
                 "",
                 description="predicted and true share; macro F, accuracy and threshold (best of the sweep, at 0.5, "
-                "exact optimum, cross-validated); expected calibration error",
+                "exact optimum, cross-validated); expected calibration error; of more than two classes, accuracy and "
+                "macro F beside the accuracy of the most common label",
             ),
             N_IMAGES,
             Column("estimate", "as the statistic", description="point estimate"),
             Column(
-                "low", "as the statistic", description="lower end of the interval; only cross-validated scores have one"
+                "low",
+                "as the statistic",
+                description="lower end of the interval; only cross-validated scores, and those of more than two "
+                "classes, have one",
             ),
             Column("high", "as the statistic", description="upper end of the interval"),
             "note",
@@ -1624,8 +1628,16 @@ AUDIT = (
             Column("bin_low", "probability", description="lower edge of the bin"),
             Column("bin_high", "probability", description="upper edge of the bin"),
             Column("n", "images", description="number of images in the bin"),
-            Column("predicted", "probability", description="mean probability of the second label"),
-            Column("observed", "share", description="share of images with the second label"),
+            Column(
+                "predicted",
+                "probability",
+                description="mean probability of the second label; of more than two, of the predicted one",
+            ),
+            Column(
+                "observed",
+                "share",
+                description="share of images with the second label; of more than two, with the predicted one",
+            ),
             *WILSON,
         ),
         description="classifier and probability bin",

@@ -77,3 +77,23 @@ def beside_labels(
     known = images[images[attribute].isin(list(labels))].assign(truth=lambda table: table[attribute])
     joined = chosen[["classifier", "key", "probability"]].merge(known, on="key", validate="many_to_one")
     return joined.sort_values(["classifier", "key"], ignore_index=True)
+
+
+def beside_classes(
+    predictions: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]
+) -> pd.DataFrame:
+    """The predicted label of each classifier and its probability, with the true label.
+
+    Returns
+    -------
+    DataFrame
+        classifier, key, truth (the label), predicted (the label with the highest probability; of equals, the first in
+        the alphabet), probability (of the predicted label), and the manifest's columns; images whose label is missing
+        or is none of ``labels`` are left out.
+    """
+    chosen = predictions[predictions["attribute"] == attribute]
+    best = chosen.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
+    best = best.drop_duplicates(["classifier", "key"]).rename(columns={"label": "predicted"})
+    known = images[images[attribute].isin(list(labels))].assign(truth=lambda table: table[attribute])
+    joined = best[["classifier", "key", "predicted", "probability"]].merge(known, on="key", validate="many_to_one")
+    return joined.sort_values(["classifier", "key"], ignore_index=True)

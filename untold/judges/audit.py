@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from untold.statistics.resampling import wilson
 
+CLASS_RESAMPLES = 2000
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.951, 0.05), 2))
 
 
@@ -199,6 +200,50 @@ def summary(truth: np.ndarray, probability: np.ndarray, *, seed: int, confidence
     return table[["statistic", "n", "estimate", "low", "high", "note"]]
 
 
+def class_scores(
+    truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str], *, seed: int, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Accuracy and macro F of a classifier of any number of classes, beside what a constant answer reaches.
+
+    Parameters
+    ----------
+    truth, predicted : sequence of str, length n
+    labels : sequence of str
+        All classes; one that neither occurs nor is predicted has F1 0, as in scikit-learn.
+
+    Returns
+    -------
+    DataFrame
+        ``statistic, n, estimate, low, high, note`` with accuracy, macro_f (bootstrap intervals over images) and
+        accuracy_of_most_common, the share of the most common true label.
+    """
+    codes = [pd.Index(labels).get_indexer(pd.Index(np.asarray(values))) for values in (truth, predicted)]
+    n, k = len(codes[0]), len(labels)
+    columns = ["statistic", "n", "estimate", "low", "high", "note"]
+    if n == 0:
+        return pd.DataFrame([("accuracy", 0, np.nan, np.nan, np.nan, "no labelled images")], columns=columns)
+    cells = np.bincount(codes[0] * k + codes[1], minlength=k * k)
+    # An image is drawn by drawing its cell of the confusion matrix.
+    drawn = np.random.default_rng(seed).multinomial(n, cells / n, CLASS_RESAMPLES)
+    (accuracy, macro_f), replicates = _class_scores(cells[None], k)[0], _class_scores(drawn, k)
+    low, high = np.quantile(replicates, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    constant = "a classifier that always gives this label would be as accurate"
+    rows = [
+        ("accuracy", n, accuracy, low[0], high[0], ""),
+        ("macro_f", n, macro_f, low[1], high[1], ""),
+        ("accuracy_of_most_common", n, np.bincount(codes[0]).max() / n, np.nan, np.nan, constant),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _class_scores(cells: np.ndarray, k: int) -> np.ndarray:
+    """Accuracy and macro F of confusion matrices, flattened to (B, k * k): (B, 2)."""
+    matrices = cells.reshape(-1, k, k)
+    hits = matrices.diagonal(axis1=1, axis2=2)
+    f = 2 * hits / np.maximum(matrices.sum(1) + matrices.sum(2), 1)
+    return np.stack([hits.sum(1) / cells.sum(1), f.mean(1)], axis=1)
+
+
 def beside_published(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Compare our :func:`summary` of each keyword pair with the published figures.
 
@@ -306,7 +351,8 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, i
     return pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"])
 
 
-GAPS = {"worst_group_gap": "wrong", "demographic_parity_difference": "selected"}
+WORST = "worst_group_gap"
+GAPS = {WORST: "wrong", "demographic_parity_difference": "selected"}
 ODDS = "equalized_odds_difference"
 
 

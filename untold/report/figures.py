@@ -657,7 +657,9 @@ def error_rates(errors: pd.DataFrame, design: Design) -> Figure:
 
 @draws("attribute_thresholds")
 def thresholds(sweep: pd.DataFrame, summary: pd.DataFrame, design: Design) -> Figure:
-    """Macro F and accuracy at each threshold, by classifier."""
+    """Macro F and accuracy at each threshold, by classifier of two classes."""
+    if sweep.empty:
+        return empty("there is no threshold for more than two classes")
     pairs = list(sweep[["target", "classifier"]].drop_duplicates().itertuples(index=False, name=None))
     figure = Figure((WIDTH, 2.9), layout="constrained")
     panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]

@@ -148,10 +148,10 @@ class FolderDataset(Strict):
         ],
     ] = Field(
         default_factory=dict,
-        description="Zero-shot classifiers of each attribute, by name, with the prompts for each label. An attribute "
-        "that is a label column must have two labels, the second being the positive one; its classifiers are audited "
-        "(docs/method.md section 9). Any other attribute is predicted by its first classifier and used to describe "
-        "clusters.",
+        description="Zero-shot classifiers of each attribute, by name, with the prompts for each label. The "
+        "classifiers of a label column are audited (docs/method.md section 9), and their labels are written as the "
+        "column has them; of two, the second is the positive one. Any other attribute is predicted by its first "
+        "classifier and used to describe clusters.",
     )
     balance: list[Text] | None = Field(
         None, description="Attributes whose shares the keep-list equalises in each cluster; all when omitted."
@@ -201,10 +201,6 @@ class FolderDataset(Strict):
                     raise ValueError(
                         f"zero_shot.{attribute}.{name}: has different labels from the first classifier; give "
                         f"{', '.join(labels)} in this order"
-                    )
-                if attribute in known and len(classes) != 2:
-                    raise ValueError(
-                        f"zero_shot.{attribute}.{name}: a label column needs two labels, not {len(classes)}"
                     )
                 if len(classes) < 2:
                     raise ValueError(f"zero_shot.{attribute}.{name}: give at least two labels, not {len(classes)}")
