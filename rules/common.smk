@@ -29,6 +29,13 @@ from untold.study.schema import parse_study
 from untold.study.schema_base import ConfigError
 from untold.study.yaml_file import refuse_repeated_keys
 
+
+def stop(message):
+    """End with our own words alone; Snakemake would put an exception between the files and lines that it passed."""
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
 # Held for the life of this process, so that the next run can clear a killed run's locks.
 ALIVE = join_runs(Path(".snakemake"))
 
@@ -47,12 +54,12 @@ try:
             print(f"warning: {SOURCE} {merged}", file=sys.stderr)
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 try:
     # Jobs take the contents of folders from the planning of their run, which has just found them out.
     PLAN = Plan(STUDY, Path(".snakemake", "untold", "pictures"), as_planned=not workflow.is_main_process)
 except ConfigError as error:
-    raise WorkflowError(f"{SOURCE}: {error}") from None
+    stop(f"{SOURCE}: {error}")
 
 if workflow.is_main_process:
     for dataset in PLAN.folders.values():
@@ -66,13 +73,13 @@ if workflow.is_main_process:
                 table = LabelTable(find(labels.file), labels.key, labels.columns, labels.caption, folder, files)
                 doubts = table.doubts(classes)
             except ValueError as error:
-                raise WorkflowError(f"{SOURCE}: datasets.{dataset.name}.labels: {error}") from None
+                stop(f"{SOURCE}: datasets.{dataset.name}.labels: {error}")
             for doubt in doubts:
                 print(f"warning: datasets.{dataset.name}.labels: {doubt}", file=sys.stderr)
 
 RESULTS = STUDY.results
 if Path(RESULTS).exists() and not os.access(RESULTS, os.W_OK):
-    raise WorkflowError(
+    stop(
         f"{SOURCE}: results: {RESULTS} cannot be written to (read-only, or another user's); "
         "give this user the right to write there, or name another folder"
     )
@@ -81,7 +88,7 @@ if workflow.is_main_process and (unknown := unrecorded(PLAN, Path(".snakemake"))
     try:
         print(adopt(RESULTS, parts(PLAN, ROOT), unknown), file=sys.stderr)
     except ConfigError as error:
-        raise WorkflowError(f"{SOURCE}: {error}") from None
+        stop(f"{SOURCE}: {error}")
 
 
 pathvars:

@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.conftest import Project, copy_tree
+from tests.conftest import Project, copy_tree, new_project
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +101,19 @@ def test_default_configuration_is_the_miniature(tmp_path):
     default = Project(tmp_path / "project", "config")
     assert default.planned()["synthesise"] == default.config()["datasets"]["people"]["shards"]["synthesis"]
     assert default.config()["models"]["miniature"]["source"]["path"] == "resources/miniature/sdxl"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seeds": "four"}, "datasets.people.seeds: input should be a valid integer, not 'four'"),
+        ({"model": "none"}, 'datasets.people.model: there is no model "none"'),
+    ],
+)
+def test_a_mistake_is_told_in_our_words_alone(tiny_weights, tmp_path, change, said):
+    """Neither an exception's name nor lines of code stand around it."""
+    project = new_project(tmp_path / "project", tiny_weights)
+    project.change(lambda config: config["datasets"]["people"].update(change))
+    lines = project.snakemake("--dry-run", check=False).strip().splitlines()
+    ours = [line for line in lines if not line.startswith("Using workflow specific profile")]
+    assert len(ours) == 1 and ours[0].startswith(f"{project.config_file}: {said}")
