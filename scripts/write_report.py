@@ -68,7 +68,8 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
 
     ``keys`` gives the column of the manifest with the keys of each space; ``facets`` are the columns to colour and
     filter by, starting with the axis; ``classifier`` is the attribute and classifier that the answer on labelled images
-    is about; ``labels`` are the label columns of a folder.
+    is about; ``labels`` are the label columns of a folder, ``audited`` the classes of those
+    that are audited.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
     model: str | None
     negative: str
     labels: list[str]
+    audited: dict[str, list[str]]
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -208,7 +210,7 @@ def page_dataset(contents: Contents, settings: Settings) -> PageDataset:
         spaces=[PageSpace(space, space_label(space), centres(contents, space)) for space in facts.keys],
         examples=examples(contents, settings.report.examples),
         rejected=rejected(contents.manifest),
-        doubts=doubts(contents.manifest, facts.negative, facts.labels, contents.prompts),
+        doubts=doubts(contents.manifest, facts.negative, facts.labels, facts.audited, contents.prompts),
         sheets=contents.sheets,
         seeds=int(accepted["seed"].nunique()) if "seed" in accepted else 0,
         activities=int(accepted["activity_id"].nunique()) if "activity_id" in accepted else 0,

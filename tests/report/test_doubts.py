@@ -10,9 +10,9 @@ WHOLE = {"prompts": 7, "cut": 0, "unread": ""}
 
 
 def test_nothing_is_said_of_a_study_that_did_what_was_asked():
-    assert doubts(IMAGES, "cartoon", ["hat"], [WHOLE]) == []
-    assert doubts(IMAGES.assign(negative=""), "", [], []) == []
-    assert doubts(IMAGES[:0], "cartoon", ["hat"], []) == []
+    assert doubts(IMAGES, "cartoon", ["hat"], {"hat": ["0", "1"]}, [WHOLE]) == []
+    assert doubts(IMAGES.assign(negative=""), "", [], {}, []) == []
+    assert doubts(IMAGES[:0], "cartoon", ["hat"], {}, []) == []
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,10 @@ def test_nothing_is_said_of_a_study_that_did_what_was_asked():
         (IMAGES.assign(negative=""), [WHOLE], "The negative prompt has no effect"),
         (IMAGES.assign(hat=[None, None, None, "1"]), [WHOLE], "Only 1 of 4 pictures have a label."),
         (IMAGES.assign(accepted=[True, True, True, False]), [WHOLE], "1 of 4 images cannot be used"),
+        (IMAGES.assign(hat=["1", "0", "?", "0"]), [WHOLE], "1 of 4 labels of hat are none of .* classes \\(“\\?”\\)"),
         (IMAGES, [WHOLE, {"prompts": 3, "cut": 2, "unread": "old"}], "2 of 10 prompts are longer .* not read “old”"),
     ],
 )
 def test_what_was_not_done_is_said(images, prompts, said):
-    (doubt,) = doubts(images, "cartoon", ["hat"], prompts)
+    (doubt,) = doubts(images, "cartoon", ["hat"], {"hat": ["0", "1"]}, prompts)
     assert pd.Series([doubt]).str.contains(said).all()

@@ -38,6 +38,7 @@ def settings(people=True, faces=True):
             "model": "miniature",
             "negative": "",
             "labels": [],
+            "audited": {},
         }
     if faces:
         facets = ["gender", "race", "age_band"]
@@ -51,6 +52,7 @@ def settings(people=True, faces=True):
             "model": None,
             "negative": "",
             "labels": ["gender", "race", "age_band"],
+            "audited": {"gender": ["male", "female"]},
         }
     return write_report.Settings.model_validate(
         {

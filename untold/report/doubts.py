@@ -10,7 +10,11 @@ SHOWN = 80  # characters of what was cut off a prompt
 
 
 def doubts(
-    manifest: pd.DataFrame, negative: str, labels: Sequence[str], prompts: Sequence[Mapping[str, Any]]
+    manifest: pd.DataFrame,
+    negative: str,
+    labels: Sequence[str],
+    audited: Mapping[str, Sequence[str]],
+    prompts: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     """What was not done as it was asked for.
 
@@ -22,6 +26,8 @@ def doubts(
         The negative prompt of the study, or "".
     labels : sequence of str
         Label columns of a folder.
+    audited : mapping of str to sequence of str
+        The classes that are audited, by their label column.
     prompts : sequence of mapping
         For each shard and encoder: the number of ``prompts``, of those ``cut``, and what of the first was ``unread``.
     """
@@ -36,6 +42,15 @@ def doubts(
         labelled = int(images[list(labels)].notna().any(axis=1).sum())
         if labelled < len(images) / 2:
             found.append(f"Only {labelled:,} of {len(images):,} pictures have a label.")
+    for column, classes in audited.items():
+        told = images[column].dropna()
+        others = told[~told.isin(list(classes))]
+        if len(others):
+            shown = ", ".join(f"“{value}”" for value in sorted(set(others.astype(str)))[:3])
+            found.append(
+                f"{len(others):,} of {len(told):,} labels of {column} are none of the audited classes ({shown}) and "
+                "are left out of the audit."
+            )
     if cut := sum(shard["cut"] for shard in prompts):
         unread = next(shard["unread"] for shard in prompts if shard["cut"])
         unread = unread if len(unread) <= SHOWN else unread[:SHOWN] + "…"

@@ -235,6 +235,7 @@ def page_settings(plan: DatasetPlan) -> Settings:
         "model": plan.settings.model if isinstance(plan, GeneratedPlan) else None,
         "negative": plan.settings.prompts.negative if isinstance(plan, GeneratedPlan) else "",
         "labels": plan.settings.columns if isinstance(plan, FolderPlan) else [],
+        "audited": plan.audited,
         "classifier": plan.main_classifier,
         "facets": [*plan.attributes, *(["activity"] if isinstance(plan, GeneratedPlan) else [])],
     }
