@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel
 
 from scripts.cli import run
+from untold.data.categories import common_values
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import read_table
 from untold.data.predictions import with_predicted
@@ -46,6 +47,7 @@ def main(
     if settings.predicted:
         table = with_predicted(table, read_table(predictions), settings.predicted)
     attributes = [*settings.attributes, *settings.predicted]
+    table = table.assign(**{attribute: common_values(table[attribute]) for attribute in attributes})
     found = read_table(clusters)
     units = table["activity_id"] if settings.nested else None
     nesting = [] if units is None else [units, units + "/" + table["seed"].astype(str)]

@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from scripts.cli import run
+from untold.data.categories import too_many
 from untold.data.csv import leading, write_csv
 from untold.data.parquet import read_table
 from untold.data.predictions import with_predicted
@@ -41,6 +42,7 @@ def main(
     if settings.predicted:
         table = with_predicted(table, read_table(predictions), settings.predicted)
     attributes = table[[*settings.attributes, *settings.predicted]]
+    attributes = attributes[[name for name in attributes if not too_many(attributes[name])]]
     labels = members(read_table(clusters), "kmeans", table["key"])
 
     copies = near_duplicates(values, table["sha256"], threshold=settings.duplicate_cosine)

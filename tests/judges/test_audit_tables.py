@@ -187,6 +187,19 @@ def test_duplicates_go_and_the_rest_is_balanced(folder, tmp_path):
     assert keep["kept"].sum() == 22
 
 
+def test_a_column_of_names_neither_floods_the_tables_nor_drives_the_rebalancing(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("untold.data.categories.MOST_VALUES", 10)
+    manifest = read_table(folder.images)
+    names = [f"name {number % 40}" for number in range(len(manifest))]
+    write_table(tmp_path / "images.parquet", manifest.assign(name=names))
+    there = SimpleNamespace(**vars(folder) | {"images": tmp_path / "images.parquet"})
+    _, shares, keep = rebalanced(there, tmp_path, attributes=["gender", "name"])
+    assert set(shares["attribute"]) == {"gender"}
+    assert keep["kept"].equals(rebalanced(folder, tmp_path)[2]["kept"])
+    values = composed(there, tmp_path, attributes=["name"])["composed"].query("algorithm == 'kmeans'")["value"]
+    assert values.nunique() == 10 and "31 rarer values" in set(values)
+
+
 def test_what_cannot_be_balanced_is_said(folder, tmp_path):
     _, shares, _ = rebalanced(folder, tmp_path, attributes=[], predicted={"hair (zero-shot)": ("hair", "words")})
     assert set(shares["attribute"]) == {"hair (zero-shot)"}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from untold.data.categories import too_many
+
 MANY = 0.05  # a share of images that cannot be used by chance
 SHOWN = 80  # characters of what was cut off a prompt
 
@@ -42,6 +44,13 @@ def doubts(
         labelled = int(images[list(labels)].notna().any(axis=1).sum())
         if labelled < len(images) / 2:
             found.append(f"Only {labelled:,} of {len(images):,} pictures have a label.")
+    for column in labels:
+        if too_many(images[column]):
+            values = images[column].nunique()
+            found.append(
+                f"The column {column} has {values:,} values: tables join the rarer ones, and the keep-list does not "
+                "balance it."
+            )
     for column, classes in audited.items():
         told = images[column].dropna()
         others = told[~told.isin(list(classes))]
