@@ -36,3 +36,15 @@ rule fetch_models:
     localrule: True
     message:
         "All models of the study are available"
+
+
+rule check_catalogue:
+    log:
+        ".snakemake/log/check_catalogue.log",
+    localrule: True
+    conda:
+        CONDA
+    message:
+        "Ask the hub whether the catalogue's models and encoders are as it says"
+    shell:
+        'PYTHONPATH="$UNTOLD_PATH" python -P -m scripts.check_catalogue 2>&1 | tee {log}'

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from scripts import check_catalogue
 from tests.conftest import ROOT
 from untold.models.hub import FetchError, fetch, select
 
@@ -298,3 +299,19 @@ def test_the_script_writes_its_manifest_last_and_the_same_each_time(tmp_path):
         assert "Traceback" not in failed.stderr
     assert not (tmp_path / "c" / "manifest.json").exists()
     assert not (tmp_path / "d" / "manifest.json").exists()
+
+
+def entry(**changes) -> dict:
+    """Return an entry of the catalogue whose weights the local hub has."""
+    source = {"repository": REPOSITORY, "revision": REVISION} | changes
+    return {"about": {"download": f"{sum(len(FILES[name]) for name in FETCHED) / 1e6:.3f} MB"}, "source": source}
+
+
+def test_the_catalogue_is_checked_against_the_hub(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    assert check_catalogue.problem(entry()) == ""
+    assert check_catalogue.problem(entry(files=["unet/*.safetensors"])) == ""
+    assert "no such revision" in check_catalogue.problem(entry(revision="f" * 40))
+    assert "matches no file" in check_catalogue.problem(entry(files=["unet/*.fp16.safetensors"]))
+    assert "0.00 GB on the hub" in check_catalogue.problem(entry() | {"about": {"download": "3 GB"}})
+    assert all(name == "model_index.json" for name, _ in hub.sent), "only the index is downloaded"

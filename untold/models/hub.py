@@ -5,9 +5,11 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from untold.base.identity import file_digest
 from untold.base.safety import PICKLES, runs_code
@@ -101,33 +103,12 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
         With one line that says what is wrong, and the remedy.
     """
     # The hub's client reads its environment when it is imported.
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
-    name = f"{repository}@{revision}"
-    endpoint = os.environ.get("HF_ENDPOINT")
-    try:
-        info = HfApi(endpoint=endpoint).model_info(repository, revision=revision, files_metadata=True)
-    except RevisionNotFoundError:
-        raise FetchError(f"{name}: the repository has no such revision; copy the commit from its page") from None
-    except GatedRepoError:
-        raise FetchError(f"{name}: accept its licence on its page, then `hf auth login`") from None
-    except RepositoryNotFoundError:
-        raise FetchError(f"{name}: no such repository, or a private one that needs `hf auth login`") from None
-    except OfflineModeIsEnabled:
-        raise FetchError(f"{name} is not in {folder} and HF_HUB_OFFLINE is set. {NO_NETWORK}") from None
-    except Exception as error:  # networks may fail in any way
-        raise FetchError(f"{name}: the hub does not answer ({_line(error)}). {NO_NETWORK}") from error
-    if info.sha != revision:
-        raise FetchError(f"{name}: the hub answered with revision {info.sha}; try again")
-    files = {file.rfilename: file for file in info.siblings or ()}
+    name, endpoint = f"{repository}@{revision}", os.environ.get("HF_ENDPOINT")
+    files = _files(repository, revision, folder)
 
     def get(file: str) -> Path:
         path, known = folder / file, files[file]
@@ -157,6 +138,56 @@ def fetch(repository: str, revision: str, patterns: Sequence[str] | None, folder
     # The client's records of partial downloads, which are not part of the model.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return {"repository": repository, "revision": revision, "files": manifest}
+
+
+def download_size(repository: str, revision: str, patterns: Sequence[str] | None) -> int:
+    """Bytes that ``fetch`` would download; nothing but the index of a pipeline is.
+
+    Raises
+    ------
+    FetchError
+        As ``fetch``, if the hub has no such revision, or a pattern matches nothing.
+    """
+    from huggingface_hub import hf_hub_download
+
+    with tempfile.TemporaryDirectory() as folder:
+        files, index = _files(repository, revision, Path(folder)), None
+        if "model_index.json" in files:
+            endpoint = os.environ.get("HF_ENDPOINT")
+            path = hf_hub_download(
+                repository, "model_index.json", revision=revision, local_dir=folder, endpoint=endpoint
+            )
+            index = json.loads(Path(path).read_text(encoding="utf-8"))
+    return sum(files[name].size or 0 for name in select(files, patterns, index))
+
+
+def _files(repository: str, revision: str, folder: Path) -> dict[str, Any]:
+    """What the hub says of the files of a revision, by name."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name = f"{repository}@{revision}"
+    try:
+        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+        info = api.model_info(repository, revision=revision, files_metadata=True)
+    except RevisionNotFoundError:
+        raise FetchError(f"{name}: the repository has no such revision; copy the commit from its page") from None
+    except GatedRepoError:
+        raise FetchError(f"{name}: accept its licence on its page, then `hf auth login`") from None
+    except RepositoryNotFoundError:
+        raise FetchError(f"{name}: no such repository, or a private one that needs `hf auth login`") from None
+    except OfflineModeIsEnabled:
+        raise FetchError(f"{name} is not in {folder} and HF_HUB_OFFLINE is set. {NO_NETWORK}") from None
+    except Exception as error:  # networks may fail in any way
+        raise FetchError(f"{name}: the hub does not answer ({_line(error)}). {NO_NETWORK}") from error
+    if info.sha != revision:
+        raise FetchError(f"{name}: the hub answered with revision {info.sha}; try again")
+    return {file.rfilename: file for file in info.siblings or ()}
 
 
 def _is_right(path: Path, known) -> bool:
