@@ -153,6 +153,15 @@ def test_missing_labels_are_left_out_of_their_attribute_only():
     assert audit.errors([0, 1], [0, 1], pd.DataFrame(index=range(2))).empty
 
 
+def test_age_bands_are_listed_in_their_order():
+    ages = ["more than 70", "10-19", "3-9", "0-2", "20-29"]
+    groups = pd.DataFrame({"age": ages})
+    expected = ["0-2", "3-9", "10-19", "20-29", "more than 70"]
+    assert audit.errors(ages, ages, groups)["group"].tolist() == expected
+    matrix = audit.confusion(ages, ages, groups)
+    assert matrix.loc[matrix["attribute"] == "all", "true"].drop_duplicates().tolist() == expected
+
+
 def test_confusion_is_scikit_learns():
     truth, probability, groups = faces()
     table = audit.confusion(truth, probability >= 0.5, groups)

@@ -167,3 +167,10 @@ def test_any_crowd_has_finite_weights(rows):
     table = before_after(people, clusters, weights, kept)
     for _, part in table.groupby(["cluster", "attribute"]):
         assert part["share"].sum() == pytest.approx(1)
+
+
+def test_age_bands_are_listed_in_their_order():
+    ages = pd.DataFrame({"age": ["10-19", "3-9", "0-2", "10-19"]})
+    clusters, weights = np.zeros(4, dtype=int), np.ones(4)
+    table = before_after(ages, clusters, weights, weights.astype(bool))
+    assert table["value"].tolist() == ["0-2", "3-9", "10-19"] and table["n"].tolist() == [1, 1, 2]

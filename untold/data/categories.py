@@ -1,5 +1,8 @@
 """Attributes of images as categories."""
 
+import re
+from collections.abc import Iterable
+
 import pandas as pd
 
 # Of a column with more values, such as a name or a number, tables show the most common and the rebalancing nothing.
@@ -32,3 +35,26 @@ def common_values(attribute: pd.Series) -> pd.Series:
     counts = attribute.dropna().astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
     rare = counts.index[MOST_VALUES - 1 :]
     return attribute.astype(object).where(~attribute.astype(str).isin(rare), f"{len(rare)} rarer values")
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Distinct values in the order in which people list them: by their first number, then as text.
+
+    "under 3" comes before "3-9", and "more than 70" after "60-69". Of an intersection, each part has its order.
+
+    Examples
+    --------
+    >>> in_order(["more than 70", "10-19", "3-9", "0-2", "100", "unknown"])
+    ['0-2', '3-9', '10-19', 'more than 70', '100', 'unknown']
+    >>> in_order(["old x b", "10-19 x a", "3-9 x b", "under 3 x a", "3-9 x a"])
+    ['under 3 x a', '3-9 x a', '3-9 x b', '10-19 x a', 'old x b']
+    """
+    return sorted(set(values), key=lambda value: [_place(part) for part in value.split(" x ")])
+
+
+def _place(value: str) -> tuple[float, int, str]:
+    number = re.search(r"\d+(\.\d+)?", value)
+    if not number:
+        return (float("inf"), 0, value)
+    side = re.match(r"\s*(?:(<|under|below|less|up to)|(>|over|above|more))", value.lower())
+    return (float(number[0]), (-1 if side[1] else 1) if side else 0, value)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.model_selection import StratifiedKFold
 
+from untold.data.categories import in_order
 from untold.statistics.resampling import wilson
 
 CLASS_RESAMPLES = 2000
@@ -324,7 +325,14 @@ def errors(
     missing = len(wrong) - totals["n"]
     table["note"] = np.where(missing > 0, missing.astype(str) + " images without this label left out", "")
     table.loc[totals["errors"] == 0, "note"] = "no errors to share"
-    return table
+    return _sorted(table)
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """By attribute, and the groups of each in their order."""
+    places = {group: place for place, group in enumerate(in_order(table["group"]))}
+    by = table["group"].map(places).to_frame("place").assign(attribute=table["attribute"])
+    return table.loc[by.sort_values(["attribute", "place"], kind="stable").index].reset_index(drop=True)
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
@@ -337,7 +345,7 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, i
         labels has a row, even if its count is 0. The matrix of all images has attribute ``all`` and group ``all``.
     """
     true_labels, predicted_labels = np.asarray(truth).astype(str), np.asarray(predicted).astype(str)
-    labels = sorted({*true_labels, *predicted_labels})
+    labels = in_order([*true_labels, *predicted_labels])
     everyone = pd.DataFrame({"position": np.arange(len(true_labels)), "attribute": "all", "group": "all"})
     long = pd.concat([everyone, by_group(groups, intersections=intersections)], ignore_index=True)
     rows = []
@@ -348,7 +356,7 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, i
         shares = counts / np.where(counts.sum(1, keepdims=True) > 0, counts.sum(1, keepdims=True), np.nan)
         for (i, j), count in np.ndenumerate(counts):
             rows.append((attribute, group, labels[i], labels[j], int(count), shares[i, j]))
-    return pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"])
+    return _sorted(pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"]))
 
 
 WORST = "worst_group_gap"

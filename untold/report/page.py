@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from untold.catalogue import figures, tables
+from untold.data.categories import in_order
 from untold.report.colours import GRID, INK, MUTED, PAPER
 from untold.report.headline import Answer
 from untold.report.tables import ShownTable
@@ -227,9 +228,10 @@ def inline_svg(svg: str, prefix: str, alt: str) -> Markup:
 
 
 def facet(values: pd.Series) -> dict[str, Any]:
-    """Encode a column as its sorted distinct values and a code for each row."""
-    codes, names = pd.factorize(values.astype("string").fillna("unknown"), sort=True)
-    return {"values": [str(name) for name in names], "codes": encode(codes, "uint16")}
+    """Encode a column as its distinct values, in their order, and a code for each row."""
+    texts = values.astype("string").fillna("unknown")
+    names = in_order(map(str, texts))
+    return {"values": names, "codes": encode(pd.Index(names).get_indexer(pd.Index(texts)), "uint16")}
 
 
 def ordered(facet_: dict[str, Any], values: pd.Series, order: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse, stats
 from sklearn.metrics import adjusted_mutual_info_score, completeness_score, homogeneity_score
 
+from untold.data.categories import in_order
 from untold.statistics.resampling import FEW, wilson
 from untold.structure.sampling import NOISE
 
@@ -59,7 +60,9 @@ def composition(
     3        1     m      3   1.00            0.67    1.5
     """
     known, note = _known(attribute)
-    values, columns = np.unique(np.asarray(attribute)[known].astype(str), return_inverse=True)
+    told = pd.Series(np.asarray(attribute)[known].astype(str))
+    values = np.array(in_order(told), dtype=str)
+    columns = pd.Index(values).get_indexer(told)
     names, rows = np.unique(np.asarray(clusters)[known], return_inverse=True)
     table = _count(rows, columns, (len(names), len(values)))
     n = int(table.sum())
