@@ -33,8 +33,9 @@ def cluster(tmp_path_factory):
 
 def start(project, *targets: str) -> subprocess.Popen:
     """Start Snakemake with the profile; it submits jobs and waits for them."""
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
-    command += ["--configfile", "config/tiny.yaml", *QUICK, *targets]
+    # Targets come before the options that take any number of values.
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *targets]
+    command += ["--configfile", "config/tiny.yaml", *QUICK]
     log = (project.folder / "run.log").open("w")
     return subprocess.Popen(command, cwd=project.folder, env=project.environment(), stdout=log, stderr=log)
 
