@@ -172,6 +172,15 @@ def test_a_phone_needs_no_sideways_scrolling(visit):
     assert canvas.bounding_box()["width"] > 280
 
 
+def test_no_printed_table_is_cut_off(visit):
+    """The width is that of A4 within the page's margins."""
+    page = visit(viewport={"width": 673, "height": 1000})
+    page.emulate_media(media="print")
+    wide = """() => [...document.querySelectorAll("table")].filter(table => table.offsetParent)
+        .map(table => table.getBoundingClientRect().right).filter(right => right > innerWidth + 1)"""
+    assert page.evaluate(wide) == []
+
+
 def test_print_shows_the_findings_and_drops_the_controls(visit, tmp_path):
     page = visit()
     page.emulate_media(media="print")
