@@ -72,6 +72,21 @@ def test_separators_are_found_out(tmp_path, separator, declared, encoding):
     assert sorted(counts(tmp_path / "labels.csv", "hat").values()) == [3, 3]
 
 
+def test_blanks_around_keys_and_labels_mean_nothing(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file , hat\n" + "".join(f" {file} , {'yes ' if n else ' '}\n" for n, file in enumerate(FILES)))
+    found = counts(path, "hat", [*FILES[:5], f" {FILES[5]}"])
+    assert found["yes"] == 5 and len(found) == 2, "the other is a picture without a label"
+
+
+def test_zeros_and_ones_with_empty_cells_are_two_classes(tmp_path):
+    """A column of numbers with gaps would be read as 0.0 and 1.0."""
+    path = tmp_path / "gender.csv"
+    path.write_text("id,gender\n" + "".join(f"{file},{['', 0, 1][n % 3]}\n" for n, file in enumerate(FILES)))
+    found = counts(path, "gender")
+    assert found["0"] == found["1"] == 2
+
+
 def test_img2dataset(tmp_path):
     """Rows of failed downloads have no picture; columns named as ours do no harm unless they are asked for."""
     folders = [f"00000/{number:09d}.jpg" for number in range(4)]

@@ -24,6 +24,7 @@ FILE_COLUMNS = (
     "img",
     "name",
     "key",  # img2dataset and WebDataset
+    "id",
 )
 SEPARATORS = (",", ";", "\t", "|")
 DECLARED = re.compile(r'"?sep=(.)"?\s*')  # the first line of a CSV that Excel wrote or is to read
@@ -43,8 +44,8 @@ def read_labels(path: Path | str, key: str | None = None) -> tuple[pd.DataFrame,
     Returns
     -------
     table : DataFrame
-        All cells are text as the table has it, or missing: 000001 stays 000001, and 1 is not 1.0. In a CSV, only empty
-        cells are missing; ``NA`` and ``None`` are labels.
+        All cells are text as the table has it, without blanks around it, or missing: 000001 stays 000001, and 1 is not
+        1.0. In a CSV, only empty cells are missing; ``NA`` and ``None`` are labels.
     key : str
         The column that names the file.
 
@@ -116,7 +117,7 @@ def _as_text(column: pd.Series) -> pd.Series:
     return column.astype(object).map(_text, na_action="ignore")
 
 
-def _text(value: object) -> str:
+def _text(value: object) -> str | None:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))  # a whole number beside missing ones
-    return str(value)
+    return str(value).strip() or None

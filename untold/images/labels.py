@@ -207,7 +207,7 @@ class _Places:
 
 
 def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
+    return unicodedata.normalize("NFC", path.strip()).casefold()
 
 
 def _suffix(file: str) -> str:
