@@ -50,8 +50,8 @@ try:
         for file in workflow.configfiles:
             refuse_repeated_keys(file)
         if len(workflow.configfiles) > 1:
-            merged = "are merged, as Snakemake does: lists are replaced, and groups or encoders of all of them are used"
-            print(f"warning: {SOURCE} {merged}", file=sys.stderr)
+            merged = "Snakemake merges them: where they differ the last one counts, and their groups are added up"
+            print(f"warning: {SOURCE} are read as one study. {merged}", file=sys.stderr)
     STUDY = parse_study(config, SOURCE)
 except ConfigError as error:
     stop(error)

@@ -44,7 +44,7 @@ rule list_rejects:
         "<logs>/list_rejects/{dataset}.log",
     benchmark:
         "<benchmarks>/list_rejects/{dataset}.tsv"
-    priority: 10  # it stops a run that has no image, before other jobs wonder
+    priority: 10  # it stops a run without images before other jobs fail for want of them
     conda:
         CONDA
     resources:

@@ -30,16 +30,13 @@ def main(*, settings: Settings, images: list[Path], predictions: Path, tables: l
     manifest = manifest[manifest["accepted"]]
     parts: dict[str, list[pd.DataFrame]] = {}
     for attribute, labels in settings.attributes.items():
-        joined, judged = (
-            (beside_labels(predicted, manifest, attribute, labels), judge)
-            if len(labels) == 2
-            else (beside_classes(predicted, manifest, attribute, labels), judge_classes)
-        )
+        beside, tables_of = (beside_labels, judge) if len(labels) == 2 else (beside_classes, judge_classes)
+        joined = beside(predicted, manifest, attribute, labels)
         known = predicted.loc[predicted["attribute"] == attribute, "classifier"]
         for classifier in sorted(set(known)):  # even if no image has one of the two labels
             table = joined[joined["classifier"] == classifier]
             about = {"dataset": settings.dataset, "target": attribute, "classifier": classifier}
-            for name, frame in judged(table, labels, settings).items():
+            for name, frame in tables_of(table, labels, settings).items():
                 parts.setdefault(name, []).append(leading(frame.assign(**about), list(about)))
     write_tables(tables, settings.dataset, {name: pd.concat(found, ignore_index=True) for name, found in parts.items()})
 

@@ -68,8 +68,7 @@ class Facts(BaseModel, frozen=True, extra="forbid"):
 
     ``keys`` gives the column of the manifest with the keys of each space; ``facets`` are the columns to colour and
     filter by, starting with the axis; ``classifier`` is the attribute and classifier that the answer on labelled images
-    is about; ``labels`` are the label columns of a folder, ``audited`` the classes of those
-    that are audited.
+    is about; ``labels`` are the label columns of a folder, and ``audited`` has the classes of those that are audited.
     """
 
     kind: str

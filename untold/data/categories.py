@@ -52,6 +52,19 @@ def in_order(values: Iterable[str]) -> list[str]:
     return sorted(set(values), key=lambda value: [_place(part) for part in value.split(" x ")])
 
 
+def sort_by_category(table: pd.DataFrame, before: list[str], category: str) -> pd.DataFrame:
+    """Sort a table by some columns and then by a category in its order; rows that are equal in these keep theirs.
+
+    Examples
+    --------
+    >>> sort_by_category(pd.DataFrame({"n": [2, 1, 1], "age": ["0-2", "10-19", "3-9"]}), ["n"], "age")["age"].tolist()
+    ['3-9', '10-19', '0-2']
+    """
+    places = {value: place for place, value in enumerate(in_order(table[category]))}
+    by = table[before].assign(**{category: table[category].map(places)})
+    return table.loc[by.sort_values([*before, category], kind="stable").index].reset_index(drop=True)
+
+
 def _place(value: str) -> tuple[float, int, str]:
     number = re.search(r"\d+(\.\d+)?", value)
     if not number:

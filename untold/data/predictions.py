@@ -54,8 +54,7 @@ def with_predicted(
     0   a  female
     1   b    male
     """
-    best = predictions.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
-    best = best.drop_duplicates(["key", "attribute", "classifier"])
+    best = _most_probable(predictions)
     for column, (attribute, classifier) in columns.items():
         chosen = best[(best["attribute"] == attribute) & (best["classifier"] == classifier)]
         images = images.assign(**{column: images["key"].map(chosen.set_index("key")["label"]).astype(object)})
@@ -74,9 +73,7 @@ def beside_labels(
         label is missing or is neither of the two are left out.
     """
     chosen = predictions[(predictions["attribute"] == attribute) & (predictions["label"] == labels[1])]
-    known = images[images[attribute].isin(list(labels))].assign(truth=lambda table: table[attribute])
-    joined = chosen[["classifier", "key", "probability"]].merge(known, on="key", validate="many_to_one")
-    return joined.sort_values(["classifier", "key"], ignore_index=True)
+    return _beside_truth(chosen[["classifier", "key", "probability"]], images, attribute, labels)
 
 
 def beside_classes(
@@ -91,9 +88,18 @@ def beside_classes(
         the alphabet), probability (of the predicted label), and the manifest's columns; images whose label is missing
         or is none of ``labels`` are left out.
     """
-    chosen = predictions[predictions["attribute"] == attribute]
-    best = chosen.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
-    best = best.drop_duplicates(["classifier", "key"]).rename(columns={"label": "predicted"})
+    best = _most_probable(predictions[predictions["attribute"] == attribute]).rename(columns={"label": "predicted"})
+    return _beside_truth(best[["classifier", "key", "predicted", "probability"]], images, attribute, labels)
+
+
+def _most_probable(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The row of the most probable label of each image, attribute and classifier; of equals, the first as text."""
+    best = predictions.sort_values(["probability", "label"], ascending=[False, True], kind="stable")
+    return best.drop_duplicates(["key", "attribute", "classifier"])
+
+
+def _beside_truth(predicted: pd.DataFrame, images: pd.DataFrame, attribute: str, labels: Sequence[str]) -> pd.DataFrame:
+    """Predictions with the manifest's columns and the truth of the images that have one of the labels."""
     known = images[images[attribute].isin(list(labels))].assign(truth=lambda table: table[attribute])
-    joined = best[["classifier", "key", "predicted", "probability"]].merge(known, on="key", validate="many_to_one")
+    joined = predicted.merge(known, on="key", validate="many_to_one")
     return joined.sort_values(["classifier", "key"], ignore_index=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.model_selection import StratifiedKFold
 
-from untold.data.categories import in_order
+from untold.data.categories import in_order, sort_by_category
 from untold.statistics.resampling import wilson
 
 CLASS_RESAMPLES = 2000
@@ -325,14 +325,7 @@ def errors(
     missing = len(wrong) - totals["n"]
     table["note"] = np.where(missing > 0, missing.astype(str) + " images without this label left out", "")
     table.loc[totals["errors"] == 0, "note"] = "no errors to share"
-    return _sorted(table)
-
-
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """By attribute, and the groups of each in their order."""
-    places = {group: place for place, group in enumerate(in_order(table["group"]))}
-    by = table["group"].map(places).to_frame("place").assign(attribute=table["attribute"])
-    return table.loc[by.sort_values(["attribute", "place"], kind="stable").index].reset_index(drop=True)
+    return sort_by_category(table, ["attribute"], "group")
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, intersections: int = 2) -> pd.DataFrame:
@@ -356,7 +349,8 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, groups: pd.DataFrame, *, i
         shares = counts / np.where(counts.sum(1, keepdims=True) > 0, counts.sum(1, keepdims=True), np.nan)
         for (i, j), count in np.ndenumerate(counts):
             rows.append((attribute, group, labels[i], labels[j], int(count), shares[i, j]))
-    return _sorted(pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"]))
+    table = pd.DataFrame(rows, columns=["attribute", "group", "true", "predicted", "count", "row_share"])
+    return sort_by_category(table, ["attribute"], "group")
 
 
 WORST = "worst_group_gap"

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.decomposition import PCA
 
-from untold.data.categories import in_order
+from untold.data.categories import sort_by_category
 from untold.data.vectors import unit
 from untold.structure.sampling import reproducible, sample
 
@@ -317,6 +317,4 @@ def before_after(attributes: pd.DataFrame, clusters: np.ndarray, weights: np.nda
     columns.append("effective_n")
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
     table = table.astype({"n": int, "kept_n": int})
-    places = {value: place for place, value in enumerate(in_order(table["value"]))}
-    by = table[["cluster", "attribute"]].assign(place=table["value"].map(places))
-    return table.loc[by.sort_values(["cluster", "attribute", "place"]).index].reset_index(drop=True)
+    return sort_by_category(table, ["cluster", "attribute"], "value")

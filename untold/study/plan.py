@@ -344,10 +344,8 @@ class FolderPlan(DatasetPlan):
 
     def _survey(self, notes: Path | None, as_planned: bool) -> Survey:
         """What the folder holds now or, for a job, held when its run was planned."""
-        place = (
-            notes
-            and notes / f"{self.name}-{digest([self.settings.path, self.settings.shards, self.settings.captions])[:16]}"
-        )
+        surveyed = digest([self.settings.path, self.settings.shards, self.settings.captions])
+        place = notes and notes / f"{self.name}-{surveyed[:16]}"
         if place and as_planned and (found := recall(place.with_suffix(".plan.json"))):
             return found
         folder = find(self.settings.path)

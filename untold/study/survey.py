@@ -54,8 +54,8 @@ def survey(folder: Path, shards: int, notes: Path | None = None, *, captions: bo
     held: defaultdict[str, Any] = defaultdict(sha256)
     for file in files:
         shard = held[shard_name(shard_index(file, shards), shards)]
-        for held_file in filter(None, [file, texts.get(file)]):
-            shard.update(f"{held_file}\0{contents[held_file]}\n".encode())
+        for name in filter(None, [file, texts.get(file)]):
+            shard.update(f"{name}\0{contents[name]}\n".encode())
     return Survey(digest(files), {name: held[name].hexdigest() for name in sorted(held)})
 
 
